@@ -53,7 +53,8 @@ def _own_disks(scenario: Scenario) -> list[Disk]:
     """The disks of the machine that nothing is done to yet."""
     handled = {fault.argument for fault in scenario.faults}
     served = {name for server in scenario.servers for name in server.serves}
-    return [each for each in scenario.disks if each.name not in handled | served]
+    own = (each for each in scenario.disks if not each.image)
+    return [each for each in own if each.name not in handled | served]
 
 
 def _tool(scenario: Scenario, tool: Tool) -> Scenario:

@@ -22,6 +22,7 @@ from initpy.simulation.explore.halves import with_halves
 from initpy.simulation.explore.identities import with_identity
 from initpy.simulation.explore.networks import with_network
 from initpy.simulation.explore.otherchecks import with_other_checks
+from initpy.simulation.explore.otherstorage import with_other_storage
 from initpy.simulation.explore.sessions import with_sessions
 from initpy.simulation.explore.stacks import LABEL, UUID, Stack, luks_uuid, lvm_conf
 from initpy.simulation.oracle.expected import PARITY, expected_of
@@ -109,7 +110,11 @@ def draw(number: int, troubles: tuple[str, ...] | None = None) -> Trial:
         tools=_tools(chance, on),
         limits=LIMITS if on & {"tools hang", "unreliable tools"} else (),
     )
-    scenario = with_halves(number, scenario) or with_servers(number, scenario)
+    scenario = (
+        with_halves(number, scenario)
+        or with_other_storage(number, scenario)
+        or with_servers(number, scenario)
+    )
     scenario = with_shutdown(number, with_firmware(number, scenario))
     scenario = with_other_checks(number, with_device_events(number, scenario))
     trouble = troubles_of(number) if troubles is None else troubles

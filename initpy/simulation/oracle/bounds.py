@@ -24,6 +24,8 @@ GRACE = 10.0  # after each hold, R6
 EFFECT = 20.0  # of a command that has ended well and shows nothing
 LOOK_AGAIN = 10.0  # what was missed is found again so often
 OTHERS = 5.0 + 5.0  # a group that root= does not name, when nothing else is left
+POOL_PATIENCE = 30.0  # of a pool that lacks disks, jobs/extra/zfs.toml
+RESUME_WAIT = 10.0  # for a device that may hold a hibernated system, once root is there
 LEAVING = 5.0  # a tool that works for other devices, before the handover
 # PID 1 restarts a dead engine, udevd announces all again.
 DEATH = 30.0
@@ -59,11 +61,14 @@ def timers(case: Case) -> float:
             foreign = case.expected.foreign(item.layer)
             seconds += looks.seconds(wishes.md_timeout) if foreign else wishes.md_timeout
             seconds += GRACE
+        elif item.kind == "zfs":
+            seconds += POOL_PATIENCE + GRACE
         elif item.kind == "lvm":
             groups.add(item.layer.group)
     all_groups = {each.group for each in case.expected.scenario.layers if each.group}
     seconds += (wishes.lvm_timeout + GRACE) * len(groups)
     seconds += group_looks(case.expected.scenario, wishes.hinted)
+    seconds += RESUME_WAIT + GRACE if wishes.resume is not None else 0.0
     return seconds + (OTHERS * len(all_groups) if wishes.hinted else 0.0)
 
 

@@ -93,6 +93,7 @@ def _news(case: Case, work: Work, first: int, last: int) -> bool:
 
 
 # Of these each may have changed anything.
+DECLARED = ("zfs-pool/", "zfs-dataset/")  # subjects that are no devices: their disks tell of them
 NEWS = ("KeyGiven", "RetryAsked", "ShellEnded", "DeviceRemoved", "Enumerated", "Mounted")
 
 
@@ -102,6 +103,8 @@ def _is_news(case: Case, event: Line, order: int, job: str) -> bool:
         case "DeviceChanged":
             device = device_of(event["device"])
             known = case.story.latest(subject, order)
+            if subject.startswith(DECLARED):
+                return case.story.latest(device.name, order - 1) != device
             near = subject in (device.name, *device.slaves) or (
                 known is not None
                 and (device.name in known.slaves or _together(case, device, order))
@@ -109,7 +112,9 @@ def _is_news(case: Case, event: Line, order: int, job: str) -> bool:
             return near and case.story.latest(device.name, order - 1) != device
         case "JobEnded":
             tells = event["status"] != 0 or bool(event["output"])
-            return tells or event["job"].startswith("luks-open")
+            about = case.job(job)
+            renews = about is not None and event["job"].partition("@")[0] in about.renew
+            return tells or renews or event["job"].startswith("luks-open")
         case "Answered" | "Fetched":
             return bool(event["job"] == job)
     return event["kind"] in NEWS

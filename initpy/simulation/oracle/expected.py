@@ -14,7 +14,7 @@ from initpy.scenario.model import CONTAINERS, RAID, Disk, Layer, Scenario
 from initpy.simulation.oracle.homehost import is_own, kept_off
 from initpy.simulation.oracle.logins import Login, comes, logins
 from initpy.simulation.oracle.owners import owned
-from initpy.simulation.oracle.parameters import Key, Volume, Wishes, wishes_of
+from initpy.simulation.oracle.parameters import BY_ID, Key, Volume, Wishes, wishes_of
 from initpy.simulation.oracle.seen import can_be_seen, leads_to_root
 from initpy.simulation.oracle.sure import Sure
 from initpy.simulation.oracle.users import answers, types_elsewhere
@@ -63,8 +63,8 @@ class Expected:
         return found
 
     def volume(self, layer: Layer) -> Volume | None:
-        """What users say of an encrypted volume; it is named by its UUID here."""
-        return self.wishes.volume(layer.uuid)
+        """What users say of an encrypted volume; it is named by its UUID here, or by its disk."""
+        return self.wishes.volume(layer.uuid) or self.wishes.volume_on(layer.on[0])
 
     def volumes(self, container: str) -> list[Item]:
         """The volumes of a container of firmware RAID, as they are numbered in it."""
@@ -111,7 +111,7 @@ def expected_with(scenario: Scenario, unused: frozenset[str]) -> Expected:
     for layer in scenario.layers:
         for item in _made(expected, layer):
             expected.items[item.name] = item
-            if layer.holds == "root":
+            if layer.holds == "root" or any(each.holds == "root" for each in layer.datasets):
                 expected.root = item.name
     for layer in volumes:
         item = expected.items[layer.name]
@@ -202,6 +202,12 @@ def _made(expected: Expected, layer: Layer) -> list[Item]:
         _volume(expected, layer, below[0], item)
     elif layer.kind == "lvm":
         _logical(expected, layer, below, item)
+    elif layer.kind == "bcache":
+        item.usable = min(each.usable for each in below)
+        item.whole = min(each.whole for each in below)
+        item.why = "lacks its disk or its cache"
+    elif layer.kind == "zfs":
+        _pool(expected, layer, below, item)
     elif layer.kind == "btrfs" and len(below) > 1:
         item.whole = min(each.usable for each in below)
         flags = expected.wishes.flags
@@ -265,6 +271,22 @@ def _array(expected: Expected, layer: Layer, below: list[Item], item: Item) -> N
     item.why = "members are missing"
 
 
+def _pool(expected: Expected, layer: Layer, below: list[Item], item: Item) -> None:
+    """A pool is imported without the disks that it can do without, unless that is forbidden."""
+    item.whole = min(each.usable for each in below)
+    spare = {"mirror": len(below) - 1, "raidz": 1, "raidz2": 2, "raidz3": 3}.get(layer.profile, 0)
+    order = sorted(each.usable for each in below)
+    item.usable = item.whole if expected.wishes.md_degraded == "no" else order[spare]
+    item.why = "its disks are missing"
+    if expected.wishes.md_degraded == "ask" or layer.host_id:
+        item.usable = min(item.usable, Sure.UNSURE)
+    if item.hangs:
+        item.usable = min(item.usable, Sure.UNSURE)
+    for dataset in layer.datasets:
+        if dataset.passphrase or dataset.keyfile:  # its prompt is none of a volume's
+            item.usable = min(item.usable, Sure.UNSURE)
+
+
 def policy(expected: Expected, layer: Layer) -> Sure:
     """Whether an array that lacks members may start (R8, R9).
 
@@ -283,11 +305,38 @@ def policy(expected: Expected, layer: Layer) -> Sure:
 
 
 def _volume(expected: Expected, layer: Layer, below: Item, item: Item) -> None:
-    if layer.header or layer.argon2 or "luks" in expected.wishes.off:
+    if layer.argon2 or "luks" in expected.wishes.off:
         item.usable = item.whole = min(Sure.UNSURE, below.usable)
         return
     opened = _opened(expected, layer, item)
+    if layer.header:
+        opened = min(opened, _header(expected, layer, item))
     item.usable, item.whole = min(below.usable, opened), min(below.whole, opened)
+
+
+def _header(expected: Expected, layer: Layer, item: Item) -> Sure:
+    """Whether the header that users name is the volume's, and comes."""
+    said = expected.volume(layer)
+    key = said.header if said is not None else None
+    if key is None:
+        item.why = "its header is elsewhere"
+        return Sure.NO
+    name, _, path = layer.header.partition(":")
+    found = expected.items[name]
+    if path:
+        label = found.layer.label if found.layer is not None else ""
+        right = key.path == path and key.device is not None and key.device.value == label
+    else:
+        image = next(each.image for each in expected.scenario.disks if each.name == name)
+        places = (image,) if image else (f"{BY_ID}{name}", f"/dev/disk/by-uuid/{layer.uuid}")
+        right = key.device is None and key.path in places
+        if image and right:
+            return Sure.YES
+    if not right:
+        return Sure.UNSURE
+    item.comes, item.hangs = max(item.comes, found.comes), item.hangs or found.hangs
+    item.why = "its header does not come" if found.usable is Sure.NO else item.why
+    return found.usable
 
 
 def _opened(expected: Expected, layer: Layer, item: Item) -> Sure:

@@ -59,7 +59,13 @@ class Identities:
             elif (
                 below
                 and set(below) <= set(item.below)
-                and (item.kind in RAID if device.name.startswith("md") else "luks" in item.kind)
+                and (
+                    item.kind in RAID
+                    if device.name.startswith("md")
+                    else item.kind == "bcache"
+                    if device.name.startswith("bcache")
+                    else "luks" in item.kind
+                )
             ):
                 return name
         return ""

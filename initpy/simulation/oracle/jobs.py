@@ -24,12 +24,13 @@ class Job(NamedTuple):
     once: bool = False
     reveals: bool = False
     after: tuple[str, ...] = ()  # jobs that have ended before it runs
+    renew: tuple[str, ...] = ()  # jobs and properties whose news have it run again
     kernel: str = ""  # the one kernel name that it matches; empty: others, or several
 
 
 KINDS: dict[str, Callable[[Any], Any]] = {
     "name": str, "run": tuple, "timeout": float, "tries": int, "retry_after": float, "once": bool,
-    "reveals": bool, "after": tuple,
+    "reveals": bool, "after": tuple, "renew": tuple,
 }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from initpy.scenario.model import Scenario
 
 NAMINGS = ("UUID", "LABEL", "PARTUUID", "PARTLABEL")
+BY_ID = "/dev/disk/by-id/virtio-"  # before the name of a disk of the scenario
 UNIQUE_LINKS = ("/dev/disk/by-uuid/", "/dev/disk/by-partuuid/", "/dev/disk/by-id/md-uuid-")
 UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 GRACE = 10.0  # seconds after each hold, R6
@@ -69,6 +70,7 @@ class Volume:
     optional: bool = False  # the boot does not wait for it
     headless: bool = False  # no user is asked
     odd: bool = False  # it has options that the oracle does not follow
+    header: Key | None = None  # where its header is, if that is detached
 
 
 @dataclass(slots=True)
@@ -87,6 +89,7 @@ class Wishes:
     named: set[str] = field(default_factory=set)  # of md, lvm: only what is named counts
     volumes: list[Volume] = field(default_factory=list)
     end_after: float | None = None  # the boot ends so long after a failure; None: it goes on
+    resume: Name | None = None  # where a hibernated system may be
     counted: bool = False  # the boot loader counts the boot
     unclear: list[str] = field(default_factory=list)  # words that may decide, and how is not known
 
@@ -96,6 +99,10 @@ class Wishes:
             if each.source.how == "UUID" and each.source.value.lower() == uuid:
                 return each
         return None
+
+    def volume_on(self, disk: str) -> Volume | None:
+        """What is said of the volume on a whole disk, by the path of that."""
+        return next((each for each in self.volumes if each.source.value == f"{BY_ID}{disk}"), None)
 
 
 def wishes_of(scenario: Scenario) -> Wishes:
@@ -147,7 +154,7 @@ class _Reader:
         self.keys: dict[str, Key] = {}  # UUID, or "" for all
         self.options: dict[str, str] = {}
         self.arch: list[Volume] = []
-        self.table = True
+        self.table, self.noresume = True, False
         self.panic, self.emergency = 0, False
 
     def finished(self, table: str) -> Wishes:
@@ -226,6 +233,8 @@ def _refine(volume: Volume, options: str) -> None:
             volume.tries = int(value)
         elif name == "nofail":
             volume.optional = True
+        elif name == "header":
+            volume.header = _key(value) if ":" in value else Key(value)
         elif name == "headless":
             volume.headless = _on(value or None)
         elif name not in ("luks", "initramfs", "discard", "quiet", "none", "swap"):
@@ -277,6 +286,12 @@ def _root(reader: _Reader, key: str, value: str | None) -> None:
     reader.wishes.root = name_of(value or "")
     if (value or "").partition(":")[0] in SERVED:
         reader.wishes.unclear.append(key)
+
+
+def _resume(reader: _Reader, key: str, value: str | None) -> None:
+    """`noresume` counts wherever it stands."""
+    reader.noresume = reader.noresume or key == "noresume"
+    reader.wishes.resume = None if reader.noresume or not value else name_of(value)
 
 
 def _wait(reader: _Reader, key: str, value: str | None) -> None:
@@ -379,6 +394,7 @@ def _flags(reader: _Reader, _: str, value: str | None) -> None:
 READERS: dict[str, Read] = {
     "root": _root,
     "rootfstype": _root_types,
+    **dict.fromkeys(("resume", "noresume"), _resume),
     "rootflags": _flags,
     **dict.fromkeys(("rootwait", "rootdelay", "rd.timeout", "rd.retry"), _wait),
     "panic": _panic,

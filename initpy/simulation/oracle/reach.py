@@ -50,6 +50,9 @@ def _names_root(expected: Expected, item: Item) -> Sure:
         if len(parts) != 1:
             return Sure.UNSURE
         return Sure.YES if parts[0].name == item.below[0] else Sure.NO
+    elif root.value.startswith("ZFS="):
+        datasets = (f"ZFS={layer.name}/{each.name}" for each in layer.datasets)
+        return Sure.YES if root.value in datasets else Sure.UNSURE
     elif root.how == "PATH":
         below = expected.items[item.below[0]].layer
         if below is not None and root.value == f"/dev/{below.group}/{below.name}":

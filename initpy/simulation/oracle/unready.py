@@ -1,5 +1,6 @@
 """Devices that are there and cannot be used yet: assemblies and the handover wait for them (R7)."""
 
+from initpy.scenario.acts import Deed
 from initpy.simulation.oracle.case import SLACK, Case
 from initpy.simulation.oracle.story import FOREVER, Device
 
@@ -48,11 +49,17 @@ def being_looked_at(case: Case, device: Device, order: int) -> bool:
 def unsure_prompts(case: Case) -> set[str]:
     """The volumes whose prompt was up for long although their disk may not answer.
 
+    Or whose detached header has gone: what is typed is kept until it is back, and nothing waits.
     What is typed is tried once the header is read: the prompt holds nothing where that takes
     longer. Whether it was read before the disk fell silent is not for the oracle.
     """
     silent = case.expected.silent_disks
-    return {
+    pulled = {each.argument for each in case.expected.scenario.faults if each.deed is Deed.UNPLUG}
+    headers = {
+        layer.on[0] for layer in case.expected.scenario.layers
+        if layer.header and pulled & case.expected.cone(layer.header.partition(":")[0])
+    }  # fmt: skip
+    return headers | {
         locked
         for prompt, locked in (case.questions() if silent else ())
         if min(prompt.end, case.ended) > prompt.start + CHECK_SECONDS

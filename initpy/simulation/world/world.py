@@ -214,8 +214,11 @@ class World:
         return next((each for each in every if each.name == name), None)
 
     def of(self, place: Place) -> Block | None:
-        """The device that is this place."""
-        return next((each for each in self.blocks.values() if each.place is place), None)
+        """The device that is this place; an array that does not run has nothing to read."""
+        for each in self.blocks.values():
+            if each.place is place and (each.array is None or each.array.state != "inactive"):
+                return each
+        return None
 
     def used(self, block: Block) -> bool:
         """Whether a layer above or a mount has it exclusively."""
