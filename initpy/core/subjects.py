@@ -11,6 +11,8 @@ from initpy.core.machine.rules import may_look, withdraw
 from initpy.core.machine.templates import awaited
 from initpy.core.state.context import Context
 
+SERIAL = "ID_SERIAL"  # what udev calls a disk, and its partitions after it
+
 
 class Subjects:
     """Takes changes of subjects in, and makes the instances that they call for."""
@@ -29,8 +31,11 @@ class Subjects:
     def changed(self, device: Device) -> None:
         """A subject has appeared or changed."""
         context, name = self.context, device.name
-        self._told[name] = device
         before = context.devices.get(name)
+        if before is not None and _is_another(before, device):
+            self.removed(name)  # its removal was never told
+            before = None
+        self._told[name] = device
         if context.devices.update(device.after(before)):
             context.current.stir()
         looked = context.looks.mark(context.devices, name)
@@ -159,6 +164,12 @@ class Subjects:
         instance = Instance(job, subject, hold, manner.queues)
         instance.since, instance.seen = context.now, context.devices.get(subject)
         context.machine.add(instance, awaited(context, instance) if job.success.device else ())
+
+
+def _is_another(before: Device, now: Device) -> bool:
+    """True if the kernel has given the name to another disk."""
+    serials = before.properties.get(SERIAL), now.properties.get(SERIAL)
+    return None not in serials and serials[0] != serials[1]
 
 
 def _is_new(before: Device | None, present: Device | None) -> bool:

@@ -21,15 +21,23 @@ def put_off(context: Context, instance: Instance, spec: VolumeSpec) -> bool:
 
     Its own mapping would have ended its instance, which is ready.
     """
-    open_one = min(context.devices.having(MAPPING_NAME, spec.name), default=None)
-    if open_one is None:
+    why = name_taken(context, spec)
+    if not why:
         return False
-    why = f"{spec.name} is open, as {open_one}: only one device can have the name"
+    context.prompts.reply(instance.key, False, f"{instance.subject}: {why}")
     context.machine.timers.cancel(Timer.ANSWER, instance.key)
     context.prompts.drop(instance.key, why)
     own(context).of(instance).wipe()
     instance.idle, instance.reason = True, why
     return True
+
+
+def name_taken(context: Context, spec: VolumeSpec) -> str:
+    """Return why no other device can have the volume's name; "" if it is free."""
+    open_one = min(context.devices.having(MAPPING_NAME, spec.name), default=None)
+    if open_one is None:
+        return ""
+    return f"{spec.name} is open, as {open_one}: only one device can have the name"
 
 
 def being_opened(context: Context, instance: Instance, spec: VolumeSpec) -> str:

@@ -54,7 +54,8 @@ TOOLS = (
 # So that a tool that hangs costs seconds.
 LIMITS = (
     ("md-member", 4.0), ("md-start", 4.0), ("luks-open", 8.0), ("lvm-scan", 4.0),
-    ("lvm-activate", 6.0), ("lvm-start", 6.0),
+    ("lvm-activate", 6.0), ("lvm-start", 6.0), ("nbd-driver", 4.0), ("iscsi-driver", 4.0),
+    ("bcache-module", 4.0),
 )  # fmt: skip
 SHUT_DOWN = 0.3  # of the worlds
 KEY_FILE, STICK = "/keys/root.key", "STICK"
@@ -103,7 +104,7 @@ def draw(number: int, troubles: tuple[str, ...] | None = None) -> Trial:
         cmdline=" ".join(_words(chance, on, layers, wanted, keys)),
         disks=disks,
         layers=(*keys.below, *keys.layers),
-        files=(*keys.files, *lvm_conf(keys.layers)),
+        files=keys.files,
         people=_people(chance, on, keys.layers, keys.names),
         faults=_faults(chance, on, disks, keys.layers),
         expect=Expectation(Outcome.BOOTED, WITHIN),
@@ -118,7 +119,9 @@ def draw(number: int, troubles: tuple[str, ...] | None = None) -> Trial:
     scenario = with_shutdown(number, with_firmware(number, scenario))
     scenario = with_other_checks(number, with_device_events(number, scenario))
     trouble = troubles_of(number) if troubles is None else troubles
-    scenario = expecting(with_adversity(number, scenario, *trouble))
+    scenario = with_adversity(number, scenario, *trouble)
+    files = (*scenario.files, *lvm_conf(scenario.layers))
+    scenario = expecting(replace(scenario, files=files))
     return Trial(scenario, with_monitors(number, scenario, _random_faults(chance, on)), number)
 
 

@@ -30,7 +30,10 @@ def is_plain(scenario: Scenario, server: Server) -> bool:
     words = scenario.cmdline.split()
     nic = next(each for each in scenario.nics if each.name == server.nic)
     fixed = any(word.startswith("ip=") and word.endswith(":none") for word in words)
-    given = fixed or any(each.name in OF_LEASES for each in scenario.servers)
+    near = {server.nic} | {each.switch for each in scenario.nics if each.name == server.nic}
+    near |= {each.name for each in scenario.nics if each.switch and each.switch in near}
+    leases = (each for each in scenario.servers if each.name in OF_LEASES)
+    given = fixed or any(each.nic in near for each in leases)
     told = any(each.root_path for each in scenario.servers)
     if server.address not in scenario.cmdline and not told:
         return False

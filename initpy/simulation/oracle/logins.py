@@ -10,7 +10,7 @@ from typing import NamedTuple
 from initpy.scenario.acts import NETWORK_DEEDS
 from initpy.scenario.model import Scenario
 from initpy.scenario.servers import Server
-from initpy.simulation.oracle.cables import ENDLESS, is_plain, reachable, reachable_since
+from initpy.simulation.oracle.cables import ENDLESS, OF_LEASES, is_plain, reachable, reachable_since
 from initpy.simulation.oracle.jobs import Job, own_jobs, shipped_jobs
 
 LEASE_SECONDS = 9.0  # that udhcpc tries, with its defaults
@@ -112,8 +112,8 @@ def _is_named(scenario: Scenario, server: Server) -> tuple[float | None, bool]:
         return 0.0, False
     spans = reachable(scenario, server)
     if not spans:
-        # An address by a router lasts longer than the router.
-        lasting = any(each.kind == "router" and each.times.down for each in scenario.servers)
+        # An address by a router, or a lease, lasts longer than what has given it.
+        lasting = any(each.name in OF_LEASES and each.times.down for each in scenario.servers)
         return (0.0, False) if lasting else (None, True)
     for_good = len(spans) == 1 and spans[0][1] == ENDLESS
     faults = any(fault.deed in NETWORK_DEEDS for fault in scenario.faults)

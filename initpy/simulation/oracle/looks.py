@@ -119,6 +119,7 @@ def no_look_comes_before_its_time(case: Case) -> Found:
             and not _given_up(case, other.words[1], work)
         ]
         nested = any(case.item_of(each) in case.expected.cone(item.name) for each in others)
+        nested = nested or _stands_on_a_look(case, device, work)
         if others and not nested:
             yield work.start, f"{device.name} looked into while {others[-1].words[1]} is"
         first = item.name not in known and not nested
@@ -135,6 +136,14 @@ def no_look_comes_before_its_time(case: Case) -> Found:
                 work.start,
                 f"{device.name} looked into after {waited:.1f} s of {wishes.md_timeout:.0f} s",
             )
+
+
+def _stands_on_a_look(case: Case, device: Device, work: Work) -> bool:
+    """Whether it stands on an array that is looked into, perhaps since an engine before this."""
+    below = (case.story.latest(name, work.order) for name in device.slaves)
+    return any(
+        each is not None and each.properties.get("md/array_state") == "readonly" for each in below
+    )
 
 
 def _runs(case: Case, look: Work, before: Work) -> bool:
