@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from initpy.scenario.model import Scenario
 
 NAMINGS = ("UUID", "LABEL", "PARTUUID", "PARTLABEL")
+GPT_AUTO = "/dev/gpt-auto-root"  # a link of systemd's that users may name as root
 BY_ID = "/dev/disk/by-id/virtio-"  # before the name of a disk of the scenario
 UNIQUE_LINKS = ("/dev/disk/by-uuid/", "/dev/disk/by-partuuid/", "/dev/disk/by-id/md-uuid-")
 UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
@@ -283,7 +284,7 @@ Read = Callable[[_Reader, str, str | None], None]
 
 
 def _root(reader: _Reader, key: str, value: str | None) -> None:
-    reader.wishes.root = name_of(value or "")
+    reader.wishes.root = Name("", value) if value == GPT_AUTO else name_of(value or "")
     if (value or "").partition(":")[0] in SERVED:
         reader.wishes.unclear.append(key)
 
