@@ -16,15 +16,16 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, NoReturn
 
 from initpy.core.secret import Secret
-from initpy.runtime import syscalls
+from initpy.runtime import shortage, syscalls
 
 # A child returns a JSON value or a secret.
 Call = Callable[[], object]
 AT_ONCE = 64  # threads of one child: one fork serves hundreds of empty disks
+SHORT_SECONDS = 30.0  # that a question without a limit waits for room for a process
 CHUNK = 1 << 16
 HEAD = 8  # bytes before an answer: length of the JSON text, length of the secret
 
@@ -62,16 +63,33 @@ class Aside:
             self._asked[key] = self._loop.create_future()
         answers = {key: self._asked[key] for key in calls}
         if new:
-            try:
-                child = _Child(new, self._answered, self._ended)
-            except OSError as error:  # no memory for a process
-                self._ended(new, f"no process to read with: {error.strerror}")
-                return answers
-            self._children.update(dict.fromkeys(new, child))
-            if limit is not None:
-                why = f"no answer within {limit:.0f} s"
-                self._loop.call_later(limit, child.kill, why)
+            self._begin(new, limit, self._loop.time(), shortage.pauses())
         return answers
+
+    def _begin(
+        self,
+        calls: Mapping[str, Call],
+        limit: float | None,
+        asked: float,
+        pauses: Iterator[float],
+    ) -> None:
+        """Start the child, now or once there is room for a process."""
+        calls = {key: call for key, call in calls.items() if key in self._asked}
+        left = asked + (SHORT_SECONDS if limit is None else limit) - self._loop.time()
+        if not calls:
+            return  # all were stopped
+        try:
+            child = _Child(calls, self._answered, self._ended)
+        except OSError as error:
+            pause = next(pauses)
+            if shortage.passes(error) and pause < left:
+                self._loop.call_later(pause, self._begin, calls, limit, asked, pauses)
+            else:
+                self._ended(calls, f"no process to read with: {error.strerror}")
+            return
+        self._children.update(dict.fromkeys(calls, child))
+        if limit is not None:
+            self._loop.call_later(left, child.kill, f"no answer within {limit:.0f} s")
 
     def open(self, key: str) -> bool:
         """True while the question has no answer."""
@@ -81,6 +99,8 @@ class Aside:
         """Kill the child that has this question; its end answers the question with an error."""
         if (child := self._children.get(key)) is not None:
             child.kill("it was stopped")
+        elif key in self._asked:
+            self._answered(key, Answer(error="it was stopped"))  # before there was room for it
 
     def _answered(self, key: str, answer: Answer) -> None:
         self._children.pop(key, None)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from initpy.core.actions import Run, StartCheck, Stop
 from initpy.core.events import JobEnded, Progressed
 from initpy.core.secret import Secret
-from initpy.runtime import early
+from initpy.runtime import early, shortage
 from initpy.runtime.api import PATH
 from initpy.runtime.progress import OUTPUT_LIMIT, share_done, split_lines
 from initpy.runtime.syscalls import end_with_parent
@@ -112,18 +112,7 @@ class Processes:
         if how is None:
             how = _Start(action.argv, end_with_parent if action.watched else None)
         try:
-            transport, program = await asyncio.get_running_loop().subprocess_exec(
-                partial(_Watched, key, self._progressed) if action.watched else _Program,
-                *how.words,
-                executable=action.argv[0],
-                cwd=how.folder,
-                stdin=asyncio.subprocess.DEVNULL if source is None else source,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                env={**ENVIRONMENT, **dict(action.environment)},
-                start_new_session=True,
-                preexec_fn=how.first,
-            )
+            transport, program = await self._exec(action, source, how)
         except OSError as error:
             self._stopped.discard(key)
             self._let_go(key)
@@ -155,6 +144,34 @@ class Processes:
         output = program.output.decode(errors="replace")
         ended = JobEnded(*key, status, output, complaint, complaints)
         self._ended(ended, action.subject)
+
+    async def _exec(
+        self, action: Run, source: int | None, how: "_Start"
+    ) -> tuple[asyncio.SubprocessTransport, "_Program"]:
+        """Start the program; while the machine is short of something, try again until stopped.
+
+        The limit of the job ends that. Raises OSError if the program cannot be started.
+        """
+        key = action.job, action.run
+        for pause in shortage.pauses():
+            try:
+                return await asyncio.get_running_loop().subprocess_exec(
+                    partial(_Watched, key, self._progressed) if action.watched else _Program,
+                    *how.words,
+                    executable=action.argv[0],
+                    cwd=how.folder,
+                    stdin=asyncio.subprocess.DEVNULL if source is None else source,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.PIPE,
+                    env={**ENVIRONMENT, **dict(action.environment)},
+                    start_new_session=True,
+                    preexec_fn=how.first,
+                )
+            except OSError as error:
+                if not shortage.passes(error) or key in self._stopped:
+                    raise
+            await asyncio.sleep(pause)
+        raise AssertionError("pauses have no end")
 
 
 class _Start(NamedTuple):

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import signal
+import sys
 from collections.abc import Callable, Coroutine, Mapping
 
 from initpy.config.errors import InputError
@@ -156,6 +157,11 @@ def run_alone(work: Coroutine[object, object, None]) -> None:
     """
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
+    if sys.version_info < (3, 12):  # later versions do so by themselves
+        # Not a thread for each program, which could not be started either if processes are short.
+        watcher = asyncio.PidfdChildWatcher()
+        watcher.attach_loop(loop)
+        asyncio.set_child_watcher(watcher)
     loop.set_exception_handler(_escalate)
     loop.run_until_complete(work)
 

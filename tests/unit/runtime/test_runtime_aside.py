@@ -174,9 +174,28 @@ def test_without_memory_for_a_process_there_is_an_answer_all_the_same(
     async def scene(aside: Aside) -> None:
         before = os.listdir("/proc/self/fd")  # noqa: PTH208
         monkeypatch.setattr(os, "fork", no_memory)
-        answer = await aside.ask("key", lambda: 1)
+        answer = await aside.ask("key", lambda: 1, 0.2)
         assert answer.error == "no process to read with: Cannot allocate memory"
         assert os.listdir("/proc/self/fd") == before  # noqa: PTH208
+
+    play(scene)
+
+
+def test_a_call_is_made_once_there_is_room_for_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    fork, left = os.fork, [3]
+
+    def at_last() -> int:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return fork()
+
+    async def scene(aside: Aside) -> None:
+        monkeypatch.setattr(os, "fork", at_last)
+        stopped = aside.ask("other", lambda: 2)
+        aside.stop("other")
+        assert (await aside.ask("key", lambda: 1)).value == 1
+        assert (await stopped).error == "it was stopped"
 
     play(scene)
 

@@ -131,8 +131,10 @@ MAY_WAIT = {
     "extra.pass_on": MEMORY,
     "linkfiles._text": CHILD,
     "linkfiles.read": CHILD,
-    "mdtable._bytes_of_array": CHILD,
+    "mdtable._at_the_end": CHILD,
     "mdtable._end_of_table": CHILD,
+    "mdtable._entries": CHILD,
+    "mdtable._members": CHILD,
     "mdtable.is_of_the_array": CHILD,
     "monitors.process_of": MEMORY,  # a monitor locks its own into it: mlockall() in mdmon.c
     "mounts._mount": CHILD,
@@ -186,6 +188,8 @@ MAY_WAIT = {
 }
 # They wait in no call of their own, but call what does.
 CALLED_IN_CHILDREN = {
+    "mdtable._logical",
+    "mdtable._primary",
     "kernel.configure", "overlays._join", "overlays._mount",
     "aside._make", "detached.mount", "discoverable.booted_partition", "driverless.look",
     "driverless._describe", "fetching._read",

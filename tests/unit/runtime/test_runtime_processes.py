@@ -1,9 +1,11 @@
 """Programs for jobs, really run: status, complaint, secret on standard input, an end in time."""
 
 import asyncio
+import errno
 import os
 import select
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -87,6 +89,36 @@ def test_a_program_that_fails_brings_its_status_and_its_last_complaint(
 def test_a_program_that_cannot_be_run_says_so(program: str, reason: str) -> None:
     ended = end_of(Run("job@sda", 1, (program,), "sda"))
     assert (ended.status, ended.error) == (127, reason)
+
+
+def short_of_processes(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """Have fork(2) fail so often."""
+    real, left = subprocess.Popen, [times]
+
+    def popen(*words: object, **more: object) -> object:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return real(*words, **more)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+
+
+def test_r5_a_program_is_started_once_there_is_room_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The core counts tries: a machine that is short of processes for a while uses none up."""
+    short_of_processes(monkeypatch, 3)
+    ended = end_of(shell("cat", b"correct horse"))
+    assert (ended.status, ended.output) == (0, "correct horse")
+
+
+def test_what_waits_for_room_is_stopped_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    short_of_processes(monkeypatch, 1000)
+    action = shell("true")
+    ((ended, _),) = play(
+        lambda processes: processes.start(action),
+        lambda processes: processes.stop(Stop(action.job, action.run)),
+    )
+    assert ended.error == "cannot run /bin/sh: Resource temporarily unavailable"
 
 
 def test_the_secret_arrives_on_standard_input_whole_and_without_a_newline() -> None:
