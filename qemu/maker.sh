@@ -206,27 +206,36 @@ installed() {
     mount -t ext4 -o ro "$node" "/run/$1"
 }
 
-# fill TYPE DEVICE FROM SUBVOLUME OPTIONS APART: copy a folder (or nothing) and the extra files to a
-# file system; of the folder APART in it only the folder itself
+# fill TYPE DEVICE FROM SUBVOLUME OPTIONS APART FURTHER...: copy a folder (or nothing) and the extra files
+# to a file system; of the folders APART in it only the folders themselves. FURTHER: other subvolumes
 fill() {
+    type=$1 device=$2 from=$3 subvolume=$4 options=$5 apart=$6
+    shift 6
     mkdir -p /run/extra
-    if [ "$1" = squashfs ]; then
-        cp -a "$3/." /run/extra/
-        mksquashfs /run/extra "$2" -noappend -no-progress -quiet
+    if [ "$type" = squashfs ]; then
+        cp -a "$from/." /run/extra/
+        mksquashfs /run/extra "$device" -noappend -no-progress -quiet
     else
-        mount -t "$1" ${5:+-o "$5"} "$2" /mnt
+        mount -t "$type" ${options:+-o "$options"} "$device" /mnt
         # FAT has neither owners nor modes: suppress the errors.
-        [ "$1" != vfat ] || mount -o remount,quiet /mnt
-        [ -z "$4" ] || btrfs -q subvolume create "/mnt/$4"
-        if [ -n "${6:-}" ]; then
-            for each in "$3"/*; do
-                [ "${each##*/}" = "$6" ] || cp -a "$each" "/mnt/$4/"
+        [ "$type" != vfat ] || mount -o remount,quiet /mnt
+        # In the order of their paths, as some are in others.
+        printf '%s\n' "$subvolume" "$@" | sort | while read -r each; do
+            [ -n "$each" ] || continue
+            mkdir -p "/mnt/${each%"${each##*/}"}"
+            btrfs -q subvolume create "/mnt/$each"
+        done
+        if [ -n "$apart" ]; then
+            for each in "$from"/*; do
+                case " $apart " in
+                    *" ${each##*/} "*) mkdir "/mnt/$subvolume/${each##*/}" ;;
+                    *) cp -a "$each" "/mnt/$subvolume/" ;;
+                esac
             done
-            mkdir "/mnt/$4/$6"
-        elif [ -n "$3" ]; then
-            cp -a "$3/." "/mnt/$4/"
+        elif [ -n "$from" ]; then
+            cp -a "$from/." "/mnt/$subvolume/"
         fi
-        cp -a /run/extra/. "/mnt/$4/"
+        cp -a /run/extra/. "/mnt/$subvolume/"
         umount /mnt
     fi
     rm -rf /run/extra

@@ -16,6 +16,9 @@ _LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
 _LINUX_MBR = "83"
 
 
+_APART = ("usr", "var")  # folders of an installed system that may be file systems
+
+
 def _words(*words: str) -> str:
     return " ".join(shlex.quote(word) for word in words)
 
@@ -26,9 +29,9 @@ class _Writer:
     def __init__(self, recipe: Recipe, serial_prefix: str) -> None:
         self.keys = dict(recipe.keys)
         self.kernel = recipe.kernel
-        # An installed system on two file systems: its name, and whether /usr is apart.
+        # An installed system on several file systems: its name, and which folders are apart.
         self.system = next((each.system for each in recipe.layers if each.system), "")
-        self.usr_apart = any(each.holds == "usr" for each in recipe.layers)
+        self.apart = " ".join(each.holds for each in recipe.layers if each.holds in _APART)
         # name -> shell word for the device
         self.devices = {name: f'"$(disk {serial_prefix}{name})"' for name, _ in recipe.disks}
         self.groups: set[str] = set()
@@ -85,8 +88,8 @@ def opening(recipe: Recipe) -> str:
                 lines.append("btrfs device scan >/dev/null")
             options = f"-o subvol={shlex.quote(layer.subvolume)} " if layer.subvolume else ""
             lines.append(f"mount {options}{writer.below(layer)[0]} /target")
-        elif layer.holds == "usr":
-            last.append(f"mount {writer.below(layer)[0]} /target/usr")
+        elif layer.holds in _APART:
+            last.append(f"mount {writer.below(layer)[0]} /target/{layer.holds}")
     # A group is complete only with its last device.
     return "\n".join(["mkdir -p /target", *lines, *last, ""])
 
@@ -290,7 +293,8 @@ def _filesystem(writer: _Writer, layer: Layer) -> Iterator[str]:
         yield f"/usr/sbin/mkswap {_words(*label, *uuid)} {devices} >/dev/null"
     elif layer.kind == "vfat":
         name = _words("-n", layer.label) if layer.label else ""
-        yield f"/usr/sbin/mkfs.vfat --mbr=no {name} {devices}"
+        number = _words("-i", layer.uuid.replace("-", "")) if layer.uuid else ""
+        yield f"/usr/sbin/mkfs.vfat --mbr=no {name} {number} {devices}"
     elif layer.kind == "btrfs":
         # The kernel must know btrfs to register the devices of a file system.
         yield "/usr/sbin/modprobe btrfs"
@@ -318,17 +322,17 @@ def _filesystem(writer: _Writer, layer: Layer) -> Iterator[str]:
     for program in layer.programs:
         yield f"program {_words(program)}"
     if layer.holds or layer.files:
-        source = {"root": "/lab/system", "usr": "/lab/system/usr", "": ""}[layer.holds]
+        source = {"root": "/lab/system", "": ""}.get(layer.holds, f"/lab/system/{layer.holds}")
         apart = ""
         if writer.system and layer.holds:
             name = serial(writer.system, writer.kernel)
             yield f"installed {name}"
-            source = f"/run/{name}/usr" if layer.holds == "usr" else f"/run/{name}"
-            apart = "usr" if layer.holds == "root" and writer.usr_apart else ""
+            source = f"/run/{name}/{layer.holds}" if layer.holds in _APART else f"/run/{name}"
+            apart = writer.apart if layer.holds == "root" else ""
         device = writer.below(layer)[0]
         options = f"logdev={journal}" if journal and layer.kind == "xfs" else ""
         # The journal's device is an expression of the shell.
-        words = f'{_words(source, layer.subvolume)} "{options}" {_words(apart)}'
+        words = f'{_words(source, layer.subvolume)} "{options}" {_words(apart, *layer.subvolumes)}'
         yield f"fill {layer.kind} {device} {words}"
     if layer.swapfile:
         yield f"swap_file {writer.below(layer)[0]} {SWAPFILE} {layer.swapfile >> 20}"

@@ -84,7 +84,7 @@ def read_layers(
             inodes=table.integer("inodes") if table.has("inodes") else 0,
             left=table.choice("left", ("", *LEFT.get(kind, ())), ""),
             parts=parts,
-            holds=table.choice("holds", ("", "root", "usr"), ""),
+            holds=table.choice("holds", ("", "root", "usr", "var"), ""),
             system=table.choice("system", ("", *SYSTEMS), ""),
             files=table.table("files").pairs(),
             programs=table.strings("programs"),
@@ -94,6 +94,7 @@ def read_layers(
             bootfs=table.string("bootfs", ""),
             profile=table.choice("profile", ZFS_PROFILES if kind == ZFS else PROFILES, ""),
             subvolume=table.string("subvolume", ""),
+            subvolumes=table.strings("subvolumes"),
             default=table.boolean("default", False),
             header=_header(table, free, layers),
             argon2=_argon2(table),
@@ -109,6 +110,8 @@ def read_layers(
         free |= {part.name for part in parts} if parts else {name} - {""}
         free |= {volume for volume, _ in layer.volumes} | room.containers.keys() & {*layer.on}
         groups |= {layer.group} - {""}
+        if layer.holds == "var" and not any(each.system for each in layers):
+            raise table.wrong("holds", "a `system` on an earlier layer, whose /var this is")
         if layer.inodes and layer.kind not in ("ext2", "ext3", "ext4"):
             raise table.wrong("inodes", "ext2, ext3 or ext4: files for a check to read")
         if not 0 <= layer.inodes <= MOST_INODES:
@@ -213,8 +216,10 @@ def _check_layer(table: Table, layer: Layer, files: tuple[tuple[str, str], ...])
         raise table.wrong("system", '`holds = "root"` beside it')
     if layer.kind == ZFS:
         check_pool(table, layer)
-    elif (layer.profile or layer.subvolume) and layer.kind != "btrfs":
+    elif (layer.profile or layer.subvolume or layer.subvolumes) and layer.kind != "btrfs":
         raise table.wrong("kind", "btrfs for a profile or a subvolume")
+    if layer.subvolumes and (not layer.holds or layer.subvolume in layer.subvolumes):
+        raise table.wrong("subvolumes", "others than `subvolume`, of a btrfs with content")
     if layer.default and not layer.subvolume:
         raise table.wrong("default", "`subvolume` beside it")
     if layer.swapfile and (layer.kind != "ext4" or layer.holds != "root"):

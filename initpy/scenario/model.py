@@ -155,12 +155,14 @@ class Layer:
     # ZFS: the system with this id used the pool last, and did not export it; "": it is exported.
     host_id: str = ""
     bootfs: str = ""  # ZFS: the dataset that the pool's property names
-    holds: str = ""  # "root": the test system, "usr": its /usr
+    # "root": the test system, "usr": its /usr, "var": the /var of an installed one
+    holds: str = ""
     system: str = ""  # an installed system in place of the test system, as in SYSTEMS
     files: tuple[tuple[str, str], ...] = ()  # extra files on the file system
     programs: tuple[str, ...] = ()  # extra programs there, with their libraries
     profile: str = ""  # of a btrfs on several devices
     subvolume: str = ""  # btrfs: the subvolume for the content
+    subvolumes: tuple[str, ...] = ()  # btrfs: further ones, empty unless the content goes there
     default: bool = False  # it is the default subvolume
     header: str = ""  # the place of a detached LUKS header: a disk, or "file system:/path"
     argon2: tuple[int, int] | None = None  # KiB and passes of argon2id; None: cheap pbkdf2

@@ -161,6 +161,7 @@ def _layer(layer: Layer) -> Iterator[list[str]]:
         *_pair("bootfs", layer.bootfs, ""),
         *_pair("profile", layer.profile, ""),
         *_pair("subvolume", layer.subvolume, ""),
+        *_pair("subvolumes", layer.subvolumes, ()),
         *_pair("default", layer.default, False),
         *_pair("swapfile", str(layer.swapfile) if layer.swapfile else "", ""),
         *_pair("holds", layer.holds, ""),

@@ -213,7 +213,8 @@ def _errno(world: World, source: str, kind: str, options: tuple[str, ...]) -> in
         if not mountable(world, block.place, options):
             return errno.EINVAL
         wanted = next((each for each in options if each.startswith("subvol=")), "")
-        if wanted and wanted.removeprefix("subvol=").strip("/") != system.subvolume:
+        name = wanted.removeprefix("subvol=").strip("/")
+        if wanted and name not in (system.subvolume, *system.subvolumes):
             return errno.ENOENT
     return 0
 

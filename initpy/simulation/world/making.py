@@ -347,6 +347,7 @@ class _Maker:
             files=dict(layer.files),
             on=on,
             subvolume=layer.subvolume,
+            subvolumes=layer.subvolumes,
             default=layer.default,
             profile=layer.profile,
             left=layer.left,

@@ -57,6 +57,7 @@ class FileSystem:
     files: Mapping[str, str]
     on: tuple[Place, ...]
     subvolume: str = ""
+    subvolumes: tuple[str, ...] = ()  # others
     default: bool = False  # that subvolume is mounted when none is named
     profile: str = ""
     left: str = ""  # with "errors" that a check mends, or "spoilt" so that it asks a person

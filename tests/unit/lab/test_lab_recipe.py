@@ -135,6 +135,20 @@ def test_a_default_subvolume_is_made_the_default() -> None:
     assert "btrfs subvolume set-default /mnt/current" in script(recipe(layer), "")
 
 
+def test_further_subvolumes_and_folders_apart_are_given_to_fill() -> None:
+    layers = (
+        Layer("ext4", "", ("b",), holds="var"),
+        Layer(
+            "btrfs", "", ("a",), holds="root", system="debian-12",
+            subvolume="@", subvolumes=("@home", "@/opt"),
+        ),
+    )  # fmt: skip
+    lines = script(replace(recipe(*layers), kernel="6.1"), "").splitlines()
+    var, root = (each for each in lines if each.startswith("fill "))
+    assert var.endswith("/var '' \"\" ''")
+    assert root.endswith('@ "" var @home @/opt')
+
+
 def test_a_group_gets_its_owner_when_it_is_inactive_and_its_last_name_last_of_all() -> None:
     layers = (
         Layer("lvm", "root", ("a",), group="vg0", system_id="other", left="exported"),
