@@ -20,7 +20,10 @@ def record(context: Context, link: Link) -> None:
     if link.client is None:
         return
     lease, has = link.lease, link.config != LinkConfig()
-    known = [link.client.bound_at, plain_reply(lease), has] if lease is not None else None
+    known: list[object] | None = None
+    if lease is not None:
+        further = [True] if link.further else []
+        known = [link.client.bound_at, plain_reply(lease), has, *further]
     text = json.dumps(known)
     if lease is not None and shown(lease.root_path) != lease.root_path:
         context.current.act(Record(RECORDS + link.name, "", secret=Secret(text.encode())))
@@ -35,7 +38,8 @@ def adopt(context: Context, link: Link, text: str) -> None:
     known = json.loads(text)
     if known is None:
         return
-    bound_at, values, link.had_address = known
+    bound_at, values, link.had_address, *further = known
+    link.further = bool(further)
     lease = reply_of(values)
     link.client = client_for(context, link, link.request)
     link.client.adopt(lease, bound_at, context.now)

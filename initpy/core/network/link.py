@@ -2,7 +2,8 @@
 
 A link is brought up when it appears; with a carrier it gets what its request says. Where several
 links serve one request, each asks for a lease, which needs no address, and one at a time gets
-the address: the first whose network leads to the root. So a link is in one of these states:
+the address: the first whose network leads to the root. If root needs servers in two networks, a
+further link gets one as well. So a link is in one of these states:
 
     unused                                                       no request is for it
     carries                                                      a VLAN, bond or bridge
@@ -15,7 +16,7 @@ the address: the first whose network leads to the root. So a link is in one of t
 
 import enum
 from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Address, IPv4Network, ip_interface
+from ipaddress import IPv4Address, IPv4Network, ip_address, ip_interface
 from typing import NamedTuple
 
 from initpy.core.netsettings import FixedAddress, LinkRequest, Method, NetworkSettings
@@ -82,6 +83,7 @@ class Link:
         self.had_address = False  # from an engine before this one
         self.failures = 0
         self.dropped = 0  # messages that no DHCP client understands
+        self.further = False  # it has an address beside the link that has its turn
         self.useless: float = 0.0  # when it was last found not to lead to the root
 
     @property
@@ -135,6 +137,21 @@ def static(request: LinkRequest) -> LinkConfig:
         addresses.append(f"{each.address.ip}/{each.address.network.prefixlen}")
         routes += [route for route in _fixed_routes(each) if route not in routes]
     return LinkConfig(tuple(addresses), tuple(routes), request.mtu or 0)
+
+
+def leads_to(config: LinkConfig, server: str) -> bool:
+    """Whether a server is in the network of an address; a host's name is in none."""
+    try:
+        found = ip_address(server)
+    except ValueError:
+        return False
+    return any(found in ip_interface(each).network for each in config.addresses)
+
+
+def without_default(config: LinkConfig) -> LinkConfig:
+    """The configuration without a route to everywhere: another link has that."""
+    routes = tuple(each for each in config.routes if each.target not in (DEFAULT_ROUTE, "::/0"))
+    return config._replace(routes=routes)
 
 
 def _fixed_routes(fixed: FixedAddress) -> Iterator[Route]:

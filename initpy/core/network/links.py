@@ -19,11 +19,13 @@ from initpy.core.network.link import (
     Link,
     LinkState,
     key_of,
+    leads_to,
     leased,
     static,
     told_addresses,
     uses_dhcp,
     with_routes,
+    without_default,
 )
 from initpy.core.network.moves import carry, client_for, limit_of, move, told_of, waits_for
 from initpy.core.network.properties import (
@@ -279,7 +281,7 @@ class Links:
         """The link could have its address: now, or when it has its turn."""
         request = link.request
         assert request is not None
-        if link.shares and self.active.get(request) != link.name:
+        if link.shares and not link.further and self.active.get(request) != link.name:
             active = self.active.get(request)
             move(context, link, LinkState.SPARE, f"{active} is tried first" if active else "")
             # Not at once: a link that comes with this same event may have its address already.
@@ -291,6 +293,8 @@ class Links:
             config = ipv6.config(link, request)
         if settings is not None and settings.routes:
             config = with_routes(config, link.name, settings.routes)
+        if link.further:
+            config = without_default(config)
         if ipv6.has_its_own(request) and config == LinkConfig():
             self._is_ready(context, link)
         else:
@@ -318,7 +322,7 @@ class Links:
         for each in self.every():
             competes = each is not link and each.shares and each.request is link.request
             # An engine before this one may have given it its address.
-            if competes and (each.had_address or each.config != LinkConfig()):
+            if competes and not each.further and (each.had_address or each.config != LinkConfig()):
                 each.had_address = False
                 self.configure(context, each, LinkConfig())
 
@@ -353,6 +357,22 @@ class Links:
         if link.request is not None and link.request.hostname:
             context.current.act(NameHost(link.request.hostname))
         self.news = True
+
+    def join(self, context: Context, way: str, server: str) -> bool:
+        """Give one more link an address, as a server is in the network of its lease.
+
+        The link that has the turn keeps its own: something stands on that.
+        """
+        requests = [each.request for each in self.of(way)]
+        for link in self.every():
+            request, lease = link.request, link.lease
+            if request is None or request not in requests or lease is None:
+                continue
+            if link.state is LinkState.SPARE and leads_to(leased(request, lease), server):
+                link.further = True
+                self._offer(context, link)
+                return True
+        return False
 
     def leads_nowhere(self, context: Context, link: Link) -> bool:
         """The root is not reached over this link; True if another one has its turn now."""

@@ -8,7 +8,6 @@ NVMe portal is to be asked again.
 """
 
 from collections.abc import Iterable, Sequence
-from ipaddress import ip_address, ip_interface
 
 from initpy.core.devices.graph import TARGET, Device
 from initpy.core.devices.marks import WAY
@@ -17,7 +16,7 @@ from initpy.core.goals import naming
 from initpy.core.jobs.definitions import Index
 from initpy.core.netsettings import IscsiRoot, NbdRoot, NetworkSettings, NvmeRoot, Target
 from initpy.core.network.iscsiname import device
-from initpy.core.network.link import Link
+from initpy.core.network.link import Link, leads_to
 from initpy.core.network.links import Links
 from initpy.core.network.properties import TARGET_FOLDER
 from initpy.core.network.rootpath import RootPathError, mount_of, target_of
@@ -197,7 +196,7 @@ class Targets:
             for link in ready:
                 self._take_lease(context, settings, link)
         for name, entry in self._all.items():
-            if entry.way in names:
+            if entry.way in names and (entry.leads or not self._has_better(entry, links)):
                 continue
             way = _way(entry.target, links.ready_for(entry.target.server))
             if way != entry.way:
@@ -205,6 +204,11 @@ class Targets:
                 entry.since, entry.tried = context.now, False
                 entry.turn = entry.turn if entry.answered else 0
                 self._changed.append(name)
+
+    def _has_better(self, entry: _Entry, links: Links) -> bool:
+        """Whether another link than a target's has its server in its network, and its own not."""
+        direct = _direct(entry.target, links.ready_for(entry.target.server))
+        return bool(direct) and entry.way not in direct
 
     def _take_lease(self, context: Context, settings: NetworkSettings, link: Link) -> None:
         """Take the target that a lease names; root is its unit unless root= names a device."""
@@ -286,13 +290,16 @@ def _properties(entry: _Entry) -> dict[str, str]:
 def another_way(context: Context, name: str) -> None:
     """No server is reached over the link of a target: have another link its turn, if one waits.
 
-    Not where another target is reached over it: what root stands on must not lose its address. And
-    not before the other targets were tried over it as well: each would be tried in the turn of
-    the wrong link only, again and again.
+    Where another target is reached over it, it keeps its address, on which root may stand: then a
+    link whose lease is of the server's network gets one as well. And not before the other targets
+    were tried over it: each would be tried in the turn of the wrong link only, again and again.
     """
     links, targets = context.technologies.own(Links), context.technologies.own(Targets)
     way, target = targets.way_of(name), targets.find(name)
-    if target is None or targets.is_led_to(way):
+    if target is None:
+        return
+    if targets.is_led_to(way):
+        links.join(context, way, target.server)
         return
     untried = targets.untried(way, context.now - TURN_SECONDS)
     if any(each.expected for other in untried for each in context.machine.on(other)):
@@ -303,16 +310,15 @@ def another_way(context: Context, name: str) -> None:
 
 def _way(target: Target, ready: Sequence[Link]) -> str:
     """The link in whose network the server is; else the first, which may have a route to it."""
+    links, direct = _of(target, ready), _direct(target, ready)
+    return next(iter([*direct, *(each.name for each in links)]), "")
+
+
+def _direct(target: Target, ready: Sequence[Link]) -> list[str]:
+    """The links in whose network the server is."""
+    return [each.name for each in _of(target, ready) if leads_to(each.config, target.server)]
+
+
+def _of(target: Target, ready: Sequence[Link]) -> list[Link]:
     bound = target.link if isinstance(target, IscsiRoot) else ""
-    links = [each for each in ready if bound in ("", each.name)]
-    for link in links:
-        if any(_is_in(target.server, each) for each in link.config.addresses):
-            return link.name
-    return links[0].name if links else ""
-
-
-def _is_in(server: str, address: str) -> bool:
-    try:
-        return ip_address(server) in ip_interface(address).network
-    except ValueError:
-        return False  # a host's name
+    return [each for each in ready if bound in ("", each.name)]

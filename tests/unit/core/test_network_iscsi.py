@@ -12,6 +12,7 @@ from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import JobEnded, Mounted
 from initpy.core.netsettings import Chap, Iscsi, IscsiRoot, LinkRequest, NetworkSettings
 from initpy.core.network.iscsi import record_of
+from initpy.core.network.properties import LEASE
 from initpy.core.secret import Secret
 from initpy.core.settings import Settings
 
@@ -262,3 +263,64 @@ def test_a_login_over_the_link_before_says_nothing_of_this_one() -> None:
     assert len(desk.configs("eth0")) == turns
     desk.wait(28)
     assert len(desk.runs(second)) == 2  # at once over the link that it has now
+
+
+FAR = IscsiRoot("10.0.3.1", target=f"{IQN}-b")
+FAR_LOGIN = f"iscsi-login@target/{IQN}-b@10.0.3.1:3260"
+
+
+def two_networks(address: str = "10.0.3.15") -> NetDesk:
+    """Two cards with leases, of which eth0 has its address and leads to the first target."""
+    desk = desk_of(TARGET, FAR)
+    desk.see(link("eth1"))
+    desk.end("iscsi-driver")
+    desk.end("iscsi-daemon")
+    desk.lease(routers=("10.0.2.2",))
+    desk.lease("eth1", address=address, routers=("10.0.3.2",))
+    desk.configured()
+    desk.end(LOGIN)
+    desk.end(FAR_LOGIN, status=8)
+    return desk
+
+
+def test_a_target_in_the_network_of_a_waiting_lease_gives_that_link_an_address_too() -> None:
+    desk = two_networks()
+    assert len(desk.configs("eth0")) == 1
+    [config] = desk.configs("eth1")
+    assert config.addresses == ("10.0.3.15/24",)
+    assert config.routes == ()  # the way to everywhere is that of eth0
+    desk.configured("eth1")
+    desk.wait(desk.now + 2.0)
+    desk.end(FAR_LOGIN)
+    desk.wait(desk.now + 30.0)
+    assert (len(desk.configs("eth0")), len(desk.configs("eth1"))) == (1, 1)
+
+
+def test_a_lease_of_another_network_has_no_link_join() -> None:
+    desk = two_networks("10.0.4.15")
+    desk.wait(desk.now + 30.0)
+    assert (len(desk.configs("eth0")), desk.configs("eth1")) == (1, [])
+
+
+def test_a_link_that_has_joined_keeps_its_address_while_the_other_is_out_and_back() -> None:
+    desk = two_networks()
+    desk.configured("eth1")
+    desk.see(link(carrier=False))
+    desk.see(link())
+    desk.wait(desk.now + 5.0)
+    assert len(desk.configs("eth1")) == 1
+
+
+def test_an_engine_after_this_one_knows_which_link_has_joined() -> None:
+    desk = two_networks()
+    desk.configured("eth1")
+    left = {each.name: each.text for _, each in desk.log if isinstance(each, Record)}
+    after = desk_of(TARGET, FAR)
+    second = link("eth1")
+    after.see(second._replace(properties={**second.properties, LEASE: left["lease.eth1"]}))
+    assert [each.addresses for each in after.configs("eth1")] == [("10.0.3.15/24",)]
+    after.lease()
+    assert [each.addresses for each in after.configs("eth0")] == [("10.0.2.15/24",)]
+    after.configured("eth1")
+    after.wait(after.now + 5.0)
+    assert len(after.configs("eth1")) == 1
