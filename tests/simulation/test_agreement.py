@@ -102,6 +102,17 @@ def test_the_kernels_names_do_not_count() -> None:
     )
 
 
+def test_a_card_is_known_by_its_address() -> None:
+    """User Mode Linux calls it vec0, the simulator eth0."""
+
+    def card(name: str) -> list[dict[str, Any]]:
+        job = f"dhcp6@net/{name}"
+        link = device(f"net/{name}", SUBSYSTEM="net", address="52:54:00:00:00:00")
+        return [link, started(job), ended(job)]
+
+    assert disagreements(course(card("vec0")), course(card("eth0"))) == ()
+
+
 def test_a_name_that_another_device_has_later_is_another_device() -> None:
     gone = {"t": 2.0, "kind": "DeviceRemoved", "name": "vda"}
     lines = [device("vda", ID_SERIAL="a"), gone, device("vda", ID_SERIAL="b"), started("x@vda"),

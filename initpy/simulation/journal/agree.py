@@ -382,6 +382,8 @@ class _Reading:
         name = place[0]
         if "/" in name and not known:
             return self._set_named(name)
+        if known.get("SUBSYSTEM") == "net":
+            return f"card {known.get('address')}"  # its name is that of the machine's driver
         if known.get("DEVTYPE") == "partition" and not name.startswith("dm-"):
             disk = next(iter(self.slaves.get(place, {})), ("", 0))
             # It carries its disk's serial number; of the disk itself udev may not have told yet.
