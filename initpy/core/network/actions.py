@@ -18,10 +18,14 @@ class SwitchLink(NamedTuple):
 
 
 class RenameLink(NamedTuple):
-    """Give a link another name. Shows as a link that goes and another one that comes."""
+    """Give a link another name. Shows as a link that goes and another one that comes.
+
+    `otherwise`: the name that it gets if another link has that one; "": it keeps its own.
+    """
 
     link: str
     name: str
+    otherwise: str = ""
 
 
 class MakeLink(NamedTuple):

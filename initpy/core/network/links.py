@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 from initpy.core.devices.graph import Device
 from initpy.core.jobs.timers import Timer
-from initpy.core.netsettings import LinkRequest, NetworkSettings
+from initpy.core.netsettings import LinkRequest
 from initpy.core.network import ipv6
-from initpy.core.network.actions import Configure, NameHost, RenameLink
+from initpy.core.network.actions import Configure, NameHost
 from initpy.core.network.dhcp import Change
 from initpy.core.network.leasing import adopt, arm, flush, record, report, stop
 from initpy.core.network.link import (
@@ -37,7 +37,8 @@ from initpy.core.network.properties import (
     TYPE,
     UP,
 )
-from initpy.core.network.requests import name_for, requests_for
+from initpy.core.network.renames import Renames
+from initpy.core.network.requests import requests_for
 from initpy.core.network.serverhost import towards
 from initpy.core.network.starting import switch_on
 from initpy.core.network.values import LinkConfig, Reply
@@ -58,7 +59,7 @@ class Links:
         self._number = 0  # of the last configuration
         self.active: dict[LinkRequest, str] = {}  # of requests for any link: which has its turn
         self.news = False  # a link has become ready, or is not any more
-        self._renamed: set[str] = set()  # MAC addresses
+        self._renames = Renames()
         self.marked: set[str] = set()  # subjects for whose jobs something is new
         self.resolver = ""  # the text of resolv.conf, as it was recorded last
         self.undecided = False  # links wait for an address, and none of them has its turn
@@ -89,7 +90,7 @@ class Links:
         """A link is there, or has changed."""
         name, known = device.name.removeprefix(NET_FOLDER), device.properties
         mac, settings = known.get(MAC, ""), context.settings.network
-        if settings is not None and self._rename(context, settings, name, mac):
+        if self._renames.begin(context, name, mac, lambda each: bool(self.of(each))):
             return
         links = self.of(name)
         if any(each.mac != mac for each in links):
@@ -132,16 +133,6 @@ class Links:
         if device is not None and starting:
             self._step(context, starting, device.properties.get(UP) == "1", False)
 
-    def _rename(self, context: Context, settings: NetworkSettings, name: str, mac: str) -> bool:
-        """Have a link renamed that ifname= has another name for, once; True if so."""
-        wanted = name_for(settings, name, mac)
-        taken = context.devices.get(NET_FOLDER + wanted) is not None
-        if mac in self._renamed or taken or context.goals.root_mounted:
-            return False
-        self._renamed.add(mac)
-        context.current.act(RenameLink(name, wanted))
-        return True
-
     def gone(self, context: Context, name: str) -> None:
         """A link is not there any more."""
         for link in self.of(name):
@@ -150,6 +141,11 @@ class Links:
             context.machine.timers.cancel(Timer.LINK, link.key)
             self.news = True
             self._pass_on(context, link)
+
+    def freed(self, context: Context, name: str) -> None:
+        """No link has this name any more: another one may be waiting for it."""
+        for device in self._renames.freed(context, name):
+            self.changed(context, device)
 
     def _step(self, context: Context, links: list[Link], up: bool, carrier: bool) -> None:
         """Bring a link further, with its flags as they are now."""

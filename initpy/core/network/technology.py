@@ -137,6 +137,8 @@ def _changed(context: Context, name: str) -> Iterable[str]:
         if vlan and (there := context.devices.get(NET_FOLDER + vlan)) is not None:
             context.technologies.own(Links).changed(context, there)  # an engine before has made it
         context.technologies.own(VirtualLinks).look(context)
+    elif device is None and name.startswith(NET_FOLDER):
+        context.technologies.own(Links).freed(context, name.removeprefix(NET_FOLDER))
     elif device is not None and name.startswith(NBD) and context.settings.network is not None:
         connected = device.properties.get("size", "0") != "0"
         context.technologies.own(Targets).sized(device.node, connected)

@@ -71,9 +71,21 @@ def set_mac(name: str, mac: str) -> None:
         fcntl.ioctl(any_socket, SIOCSIFHWADDR, asked)
 
 
-def rename(name: str, wanted: str) -> None:
-    """Give a link another name; it is down afterwards. Raises OSError."""
+def rename(name: str, wanted: str, otherwise: str = "") -> None:
+    """Give a link another name; it is down afterwards. Raises OSError.
+
+    `otherwise`: the name that it gets if another link has that one.
+    """
     switch(name, False)
+    try:
+        _rename(name, wanted)
+    except FileExistsError:
+        if not otherwise:
+            raise
+        _rename(name, otherwise)
+
+
+def _rename(name: str, wanted: str) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         fcntl.ioctl(
             any_socket, SIOCSIFNAME, struct.pack("16s16s8x", name.encode(), wanted.encode())

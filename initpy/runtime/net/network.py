@@ -96,8 +96,8 @@ class Network:
         match action:
             case SwitchLink(link, up, mac):
                 self._then(link, self._switch(link, up, mac))
-            case RenameLink(link, name):
-                self._then(link, self._rename(link, name))
+            case RenameLink(link, name, otherwise):
+                self._then(link, self._rename(link, name, otherwise))
             case MakeLink(made):
                 self._then(made.name, self._make(made))
             case JoinLink(link, master, bond):
@@ -157,8 +157,8 @@ class Network:
             self._say(f"initpy: {link} cannot be switched {'on' if up else 'off'}: {error}")
         self._links.look()
 
-    async def _rename(self, link: str, name: str) -> None:
-        _, error = await self._call(partial(kernel.rename, link, name), LIMIT)
+    async def _rename(self, link: str, name: str, otherwise: str) -> None:
+        _, error = await self._call(partial(kernel.rename, link, name, otherwise), LIMIT)
         if error:
             self._say(f"initpy: {link} cannot be renamed to {name}: {error}")
             self._links.tell_again(link)

@@ -127,8 +127,8 @@ class Cards:
         match action:
             case SwitchLink(link, up, mac):
                 after(SWITCH_SECONDS, self._switch, link, up, mac)
-            case RenameLink(link, name):
-                after(SWITCH_SECONDS, self._rename, link, name)
+            case RenameLink(link, name, otherwise):
+                after(SWITCH_SECONDS, self._rename, link, name, otherwise)
             case MakeLink(made):
                 after(MAKE_SECONDS, self._make, made)
             case JoinLink():
@@ -186,10 +186,15 @@ class Cards:
         if not up or not isinstance(link.made, Vlan) or all(each.up for each in lower):
             drivers.switch(self._world, link, up)
 
-    def _rename(self, name: str, wanted: str) -> None:
-        if (link := self._link(name)) is not None:
-            link.up, link.name = False, wanted
-            self.look()
+    def _rename(self, name: str, wanted: str, otherwise: str) -> None:
+        wanted = otherwise if self._link(wanted) is not None else wanted
+        if (link := self._link(name)) is None:
+            return
+        link.up, link.name = False, wanted or name
+        if not wanted:  # as LinkMonitor.tell_again
+            self._known.pop(f"net/{name}", None)
+            self._take(DeviceRemoved(f"net/{name}"))
+        self.look()
 
     def _make(self, made: VirtualLink) -> None:
         network = self._world.network

@@ -539,7 +539,9 @@ def test_a_link_gets_the_name_of_ifname_before_anything_else() -> None:
     names = (("52:54:00:00:00:00", "storage"),)
     desk = NetDesk(network(links=(request,), names=names))
     desk.see(link(up=False))
-    assert [each for _, each in desk.actions(RenameLink)] == [RenameLink("eth0", "storage")]
+    assert [each for _, each in desk.actions(RenameLink)] == [
+        RenameLink("eth0", "storage", "rename00000000")
+    ]
     assert desk.actions(SwitchLink) == []
     desk.lose("net/eth0")
     renamed = link(up=False)
@@ -553,6 +555,71 @@ def test_a_link_that_cannot_be_renamed_keeps_its_name_and_is_used() -> None:
     desk.lose("net/eth0")
     desk.see(link(up=False))
     assert [each for _, each in desk.actions(SwitchLink)] == [SwitchLink("eth0", True)]
+
+
+FIRST, SECOND = "52:54:00:00:00:00", "52:54:00:00:00:01"
+
+
+def swapping() -> NetDesk:
+    """A desk on which two cards are to swap their names, and eth1 is to be used."""
+    names = ((FIRST, "eth1"), (SECOND, "eth0"))
+    return NetDesk(network(links=(LinkRequest(LinkMatch("eth1")),), names=names))
+
+
+def card(name: str, mac: str) -> Device:
+    """A card that is down."""
+    plain = link(up=False)
+    return plain._replace(name=f"net/{name}", properties={**plain.properties, "address": mac})
+
+
+def renamed(desk: NetDesk) -> list[RenameLink]:
+    """What was renamed."""
+    found = [each for _, each in desk.actions(RenameLink)]
+    return [each for each in found if isinstance(each, RenameLink)]
+
+
+def test_two_cards_swap_their_names() -> None:
+    """The first takes a name of its own where the kernel refuses the one that it is to have."""
+    desk, aside = swapping(), "rename00000000"
+    desk.see(card("eth0", FIRST))
+    assert renamed(desk) == [RenameLink("eth0", "eth1", aside)]
+    desk.see(card("eth1", SECOND))
+    assert renamed(desk)[1:] == [RenameLink("eth1", "rename00000001")]
+    desk.lose("net/eth0")
+    desk.see(card(aside, FIRST))
+    desk.lose("net/eth1")
+    assert renamed(desk)[2:] == [RenameLink(aside, "eth1")]
+    desk.see(card("rename00000001", SECOND))
+    assert renamed(desk)[3:] == [RenameLink("rename00000001", "eth0")]
+    desk.lose(f"net/{aside}")
+    desk.lose("net/rename00000001")
+    desk.see(card("eth1", FIRST), card("eth0", SECOND))
+    assert len(renamed(desk)) == 4
+    assert [each for _, each in desk.actions(SwitchLink)] == [SwitchLink("eth1", True)]
+
+
+def test_a_card_waits_under_its_other_name_until_the_second_one_is_seen() -> None:
+    desk, aside = swapping(), "rename00000000"
+    desk.see(card("eth0", FIRST))
+    desk.lose("net/eth0")
+    desk.see(card(aside, FIRST))
+    for _ in range(5):  # the kernel refuses, and the runtime tells of the card anew
+        desk.lose(f"net/{aside}")
+        desk.see(card(aside, FIRST))
+    assert renamed(desk)[1:] == [RenameLink(aside, "eth1")] * 2
+    desk.see(card("eth1", SECOND))
+    desk.lose("net/eth1")
+    assert renamed(desk)[3:] == [
+        RenameLink("eth1", "eth0", "rename00000001"), RenameLink(aside, "eth1"),
+    ]  # fmt: skip
+
+
+def test_a_card_does_not_take_the_name_of_one_that_keeps_it() -> None:
+    names = (("52:54:00:00:00:00", "eth1"),)
+    desk = NetDesk(network(names=names))
+    desk.see(card("eth1", SECOND), card("eth0", FIRST))
+    assert renamed(desk) == []
+    assert SwitchLink("eth0", True) in [each for _, each in desk.actions(SwitchLink)]
 
 
 def renewing() -> NetDesk:
