@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from initpy.config.errors import InputError
 from initpy.config.secretfields import value as shown
 from initpy.config.textlines import MARK
 from initpy.config.timespan import FOR_EVER, seconds_of
+from initpy.core.tuples import NamedTuple
 
 TRUE = ("1", "yes", "true", "on", "y")
 FALSE = ("0", "no", "false", "off", "n")

@@ -7,7 +7,6 @@ that is not is reported, and the volume is used without it.
 
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from initpy.config.commandline import FALSE, TRUE
 from initpy.config.devicespec import EXPECTED, parse_device
@@ -16,6 +15,7 @@ from initpy.config.secretfields import crypt_key, crypt_option, cryptopts
 from initpy.config.textlines import lines, unescaped
 from initpy.config.timespan import FOR_EVER, LIMIT, seconds_of
 from initpy.core.devices.names import DeviceSpec, Naming
+from initpy.core.tuples import NamedTuple
 from initpy.core.volumes import HeaderSpec, KeySpec, VolumeSpec
 
 # crypttab option -> argument of cryptsetup(8).

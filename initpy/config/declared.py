@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
 
 from initpy.core.devices.names import DeviceSpec, RootForm, fitting, listed
 from initpy.core.jobs.definitions import JobDefinition
+from initpy.core.tuples import NamedTuple
 
 NONE: Mapping[str, str] = MappingProxyType({})
 

@@ -1,6 +1,5 @@
 """Settings in the making: what each parameter leaves for the end of the command line."""
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from initpy.config import lvm
@@ -11,6 +10,7 @@ from initpy.config.resume import Wish
 from initpy.config.volumes import Volumes
 from initpy.core.layer import Layer
 from initpy.core.settings import Emergency, Settings
+from initpy.core.slots import dataclass, field
 
 if TYPE_CHECKING:
     from initpy.config import overlay

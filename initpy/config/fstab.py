@@ -7,7 +7,6 @@ builder also asks for the swap devices.
 """
 
 from collections.abc import Container, Iterator
-from typing import NamedTuple
 
 from initpy.config.devicespec import EXPECTED, OF_MOUNT, parse_device
 from initpy.config.errors import InputError
@@ -17,6 +16,7 @@ from initpy.config.textlines import lines, unescaped
 from initpy.config.timespan import limit_of
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.settings import ExtraMount, OtherCheck
+from initpy.core.tuples import NamedTuple
 
 PATH = "/etc/fstab"
 MARK = "x-initrd.mount"

@@ -7,7 +7,7 @@ meets a malformed job later.
 
 import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from initpy.config.errors import InputError
 from initpy.config.jobsets import gathering, listing
@@ -17,6 +17,7 @@ from initpy.config.textlines import read_file
 from initpy.core.jobs.definitions import JobDefinition, Strategy, Success
 from initpy.core.jobs.matching import Match
 from initpy.core.layer import Layer
+from initpy.core.tuples import NamedTuple
 
 if TYPE_CHECKING:  # pathlib is a costly import at boot
     from pathlib import Path

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from initpy.config.errors import InputError
 from initpy.config.redaction import job_value
 from initpy.core.jobs.matching import Match
+from initpy.core.tuples import NamedTuple
 
 LIMIT = 1e9  # of numbers
 IN_PATTERN = re.compile(r"\{[A-Z][A-Z0-9_]*\}")  # a property; {2} is a number of repetitions

@@ -6,10 +6,10 @@ loadkeys(1), made when it is built: a boot runs no program for them.
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from initpy.config.assignments import assignments
 from initpy.config.commandline import Parameter, parse
+from initpy.core.tuples import NamedTuple
 
 FOLDER = "/usr/lib/initpy/keymaps"  # in the image
 ENDING = ".bmap"

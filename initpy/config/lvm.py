@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from initpy.config.commandline import Parameter
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.settings import GroupPolicy
+from initpy.core.slots import dataclass, field
 from initpy.core.storage.lvm.names import NAME, volume_of
 from initpy.core.volumes import VolumeSpec
 

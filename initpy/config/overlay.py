@@ -6,13 +6,13 @@ must not lead to a boot that does (`Parameter.refusal`).
 """
 
 import re
-from dataclasses import dataclass
 
 from initpy.config.commandline import FALSE, TRUE, Parameter
 from initpy.config.crypttab import mapping_name
 from initpy.config.devicespec import EXPECTED, parse_device
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.settings import Overlay
+from initpy.core.slots import dataclass
 from initpy.core.volumes import VolumeSpec
 
 # tmpfs(5): a number of bytes or inodes, or a share of the memory

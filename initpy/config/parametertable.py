@@ -9,11 +9,11 @@ mkinitcpio(8), README.initramfs of cryptsetup and of open-iscsi.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from initpy.config.commandline import FALSE, Parameter
 from initpy.config.errors import InputError
 from initpy.core.devices.suggestions import NEAR, distance
+from initpy.core.tuples import NamedTuple
 
 FCOE = "no disk is looked for over FCoE: iscsi:, nbd: and NVMe over TCP are supported"
 CIFS = "CIFS is not supported: root may be on NFS, virtiofs, 9p or a disk"

@@ -5,13 +5,13 @@ and initramfs-tools(7) say the same of them.
 """
 
 import re
-from dataclasses import dataclass
 
 from initpy.config.commandline import Parameter
 from initpy.config.devicespec import EXPECTED, parse_root
 from initpy.config.timespan import LIMIT
 from initpy.core.devices.names import DeviceSpec
 from initpy.core.settings import RESUME_SECONDS, Resume
+from initpy.core.slots import dataclass
 
 NEVER = -1.0
 OFF = ("none", "0", "no", "auto")  # "auto" is initramfs-tools' word for what it decides itself

@@ -9,10 +9,10 @@ left is enough to replay a boot: no decision depends on a secret.
 
 import re
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
 from initpy.config.textlines import unescaped
 from initpy.core.secret import HIDDEN as HIDDEN
+from initpy.core.tuples import NamedTuple
 
 Hide = Callable[[str], str]
 # What an option that switches something on or off may say: not a secret, and it decides.

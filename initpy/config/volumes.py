@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 
 from initpy.config import crypttab
 from initpy.config.commandline import FALSE, TRUE, Parameter
@@ -10,6 +9,7 @@ from initpy.config.devicespec import EXPECTED, parse_device
 from initpy.config.errors import InputError
 from initpy.config.secretfields import value as shown
 from initpy.core.devices.names import DeviceSpec, Naming
+from initpy.core.slots import dataclass, field
 from initpy.core.volumes import HeaderSpec, KeySpec, VolumeSpec
 
 UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"

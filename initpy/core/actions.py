@@ -1,11 +1,12 @@
 """What the boot wants done. The runtime and the simulation carry the same actions out."""
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from initpy.core.explanation import Advice, Node
 from initpy.core.secret import Secret
 from initpy.core.settings import Emergency
 from initpy.core.shutdown.declared import DeclaredLayer
+from initpy.core.tuples import NamedTuple
 
 if TYPE_CHECKING:  # most boots have no network
     from initpy.core.network.actions import NetworkAction

@@ -5,11 +5,12 @@ tuples: making a frozen dataclass takes five times as long, and the engine
 makes fifty such classes on the path of every boot.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from initpy.core.devices.graph import Device
 from initpy.core.secret import Secret
 from initpy.core.settings import ExtraMount, OtherCheck
+from initpy.core.tuples import NamedTuple
 
 if TYPE_CHECKING:  # most boots have no network
     from initpy.core.network.events import NetworkEvent

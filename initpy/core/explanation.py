@@ -1,6 +1,6 @@
 """The tree that explains a boot: what root needs, what each part waits for, and why."""
 
-from typing import NamedTuple
+from initpy.core.tuples import NamedTuple
 
 
 class Node(NamedTuple):

@@ -3,10 +3,11 @@
 import enum
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from initpy.core.devices.names import DeviceSpec, Naming, RootForm
 from initpy.core.layer import Layer
+from initpy.core.tuples import NamedTuple
 from initpy.core.volumes import VolumeSpec
 
 if TYPE_CHECKING:  # imported where the user asks for a network

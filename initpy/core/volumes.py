@@ -1,8 +1,7 @@
 """What users wrote about encrypted volumes, as values. `config` makes them."""
 
-from typing import NamedTuple
-
 from initpy.core.devices.names import DeviceSpec
+from initpy.core.tuples import NamedTuple
 
 
 class KeySpec(NamedTuple):

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from initpy.core.tuples import NamedTuple
 from initpy.report.journal import listed, table
 from initpy.report.markup import clean, element
 

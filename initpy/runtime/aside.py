@@ -17,9 +17,10 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from initpy.core.secret import Secret
+from initpy.core.tuples import NamedTuple
 from initpy.runtime import shortage, syscalls
 
 # A child returns a JSON value or a secret.

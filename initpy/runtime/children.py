@@ -62,6 +62,9 @@ def start_engine(started: float) -> tuple[int, int]:
     try:
         os.close(orders)
         os.setsid()
+        from initpy.runtime import later
+
+        later.postpone()
         from initpy.runtime import start
 
         status = start.main(words, started)

@@ -7,11 +7,11 @@ devices without a driver. The screen names those that did not answer in time.
 import asyncio
 from collections.abc import Mapping
 from functools import partial
-from typing import NamedTuple
 
 from initpy.core.explanation import Node
 from initpy.core.failure.damaged_metadata import doubtful, with_remnants
 from initpy.core.failure.driverless import Unclaimed, with_unclaimed
+from initpy.core.tuples import NamedTuple
 from initpy.runtime.aside import Answer, Aside, Call, answered_within
 
 SOON = 3.0  # seconds until the screen is shown without missing answers

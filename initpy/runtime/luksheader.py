@@ -9,7 +9,8 @@ and a checksum over both; the second copy follows the first.
 import errno
 import os
 import struct
-from typing import NamedTuple
+
+from initpy.core.tuples import NamedTuple
 
 try:
     from _sha256 import sha256  # type: ignore[import-not-found]

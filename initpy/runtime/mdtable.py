@@ -16,7 +16,8 @@ import fcntl
 import os
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from initpy.core.tuples import NamedTuple
 
 # md.4, "MD SUPER BLOCK"; include/uapi/linux/raid/md_p.h.
 MAGIC = 0xA92B4EFC

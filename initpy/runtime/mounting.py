@@ -4,12 +4,13 @@ import asyncio
 import errno
 from collections.abc import Callable, Container, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from initpy.config.errors import InputError
 from initpy.core.actions import Mount, Stop
 from initpy.core.settings import ExtraMount, OtherCheck, Settings
 from initpy.core.state.goals import SYSROOT
+from initpy.core.tuples import NamedTuple
 from initpy.runtime.aside import Aside, answered_within
 from initpy.runtime.handover import NoInitError, awaits_checks, find_init, resolve
 from initpy.runtime.mounts import extra_mounts, mount_first, mounted_at, read_fstab

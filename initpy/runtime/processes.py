@@ -7,11 +7,11 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
 
 from initpy.core.actions import Run, StartCheck, Stop
 from initpy.core.events import JobEnded, Progressed
 from initpy.core.secret import Secret
+from initpy.core.tuples import NamedTuple
 from initpy.runtime import early, shortage
 from initpy.runtime.api import PATH
 from initpy.runtime.progress import OUTPUT_LIMIT, share_done, split_lines

@@ -162,6 +162,7 @@ def test_no_import_runs_in_a_circle(room: str) -> None:
         "mounts",
         "coldplug",
         "early",
+        "later",
     ],
 )
 def test_pid_1_cannot_fail_for_want_of_a_package(name: str) -> None:

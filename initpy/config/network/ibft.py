@@ -7,7 +7,6 @@ the flags, bit 0 says that a block is valid, bit 1 that the firmware has booted 
 import re
 from collections.abc import Mapping
 from ipaddress import ip_interface
-from typing import NamedTuple
 
 from initpy.config.errors import InputError
 from initpy.config.network import fields, iscsi
@@ -15,6 +14,7 @@ from initpy.config.network.tablelinks import meant
 from initpy.core.netsettings import Chap, IPAddress, IscsiRoot, LinkMatch, LinkRequest, Method
 from initpy.core.secret import Secret
 from initpy.core.settings import Settings
+from initpy.core.tuples import NamedTuple
 
 FOLDER = "/sys/firmware/ibft"
 VALID, BOOTED_FROM = 1, 2

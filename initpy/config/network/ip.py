@@ -17,12 +17,12 @@ from ipaddress import (
     ip_interface,
     ip_network,
 )
-from typing import NamedTuple
 
 from initpy.config.commandline import Parameter
 from initpy.config.errors import InputError
 from initpy.config.network import fields
 from initpy.core.netsettings import IPAddress, IPInterface, LinkMatch, LinkRequest, Method
+from initpy.core.tuples import NamedTuple
 
 # Both versions of IP, as systemd-network-generator(8) and nm-initrd-generator(8) have it.
 BOTH = (Method.DHCP, Method.EITHER6)

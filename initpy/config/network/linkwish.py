@@ -1,7 +1,6 @@
 """The parameters about links, addresses, routes and name servers, one after another."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from initpy.config.commandline import Parameter
@@ -19,6 +18,7 @@ from initpy.core.netsettings import (
     Route,
     Vlan,
 )
+from initpy.core.slots import dataclass, field
 
 ADDRESS = "the address of a name server; several have a nameserver= each"
 IP6 = "dhcp6, off or the name of a network interface"

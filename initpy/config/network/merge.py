@@ -6,11 +6,11 @@ source: fixed addresses, all of them, before a lease; a router's advertisements 
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from initpy.config.commandline import Parameter
 from initpy.config.errors import InputError
 from initpy.core.netsettings import FixedAddress, IPAddress, LinkMatch, LinkRequest, Method
+from initpy.core.tuples import NamedTuple
 
 ADVERTISED = (Method.AUTO6, Method.EITHER6)  # they come beside a fixed IPv6 address
 LEASES = (Method.DHCP, Method.SINGLE_DHCP)

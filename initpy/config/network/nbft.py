@@ -10,7 +10,7 @@ import re
 import struct
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv6Address, ip_address, ip_interface
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from initpy.config.errors import InputError
@@ -27,6 +27,7 @@ from initpy.core.netsettings import (
     NvmeRoot,
 )
 from initpy.core.settings import Settings
+from initpy.core.tuples import NamedTuple
 
 FOLDER = "/sys/firmware/acpi/tables"
 NAME = re.compile(r"NBFT[0-9]*")  # the kernel numbers further tables of one signature

@@ -1,7 +1,6 @@
 """NFS roots of the command line: `nfsroot=`, `root=nfs:…`, `root=SERVER:/PATH`, `rootflags=`."""
 
 import re
-from typing import NamedTuple
 
 from initpy.config.commandline import Parameter
 from initpy.config.errors import InputError
@@ -10,6 +9,7 @@ from initpy.core.network import nfswords
 from initpy.core.network.nfsoptions import is_odd as is_odd
 from initpy.core.network.nfswords import TYPES as TYPES
 from initpy.core.network.nfswords import is_own as is_own
+from initpy.core.tuples import NamedTuple
 
 KERNELS_DEFAULT = "default"  # fs/nfs/nfsroot.c: the path is the lease's, or the default
 

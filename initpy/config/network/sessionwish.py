@@ -1,13 +1,13 @@
 """The parameters about iSCSI and NVMe sessions that are no root themselves."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 from initpy.config.commandline import Parameter
 from initpy.config.errors import InputError
 from initpy.config.network import iscsi, nvme
 from initpy.core.netsettings import Chap, Iscsi, IscsiRoot, Nvme, NvmeRoot, Target
+from initpy.core.slots import dataclass, field
 
 
 @dataclass(slots=True)

@@ -4,8 +4,6 @@
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from initpy.config.commandline import Parameter
 from initpy.config.errors import InputError
@@ -22,6 +20,8 @@ from initpy.core.netsettings import (
     Target,
 )
 from initpy.core.network import nbdwords
+from initpy.core.slots import dataclass, field
+from initpy.core.tuples import NamedTuple
 
 KERNELS_PATH = "/tftpboot/%s"  # nfsroot.rst
 DHCP = ("dhcp", "dhcp6")

@@ -1,9 +1,9 @@
 """Subjects of jobs, block devices above all, and what stands on what."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from initpy.core.devices.marks import FOREIGN, MONITOR, SAME, TABLE, WAY
+from initpy.core.tuples import NamedTuple
 
 # What ID_FS_USAGE (blkid(8)) says of a device that holds another layer.
 CRYPTO, RAID = "crypto", "raid"

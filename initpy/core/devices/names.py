@@ -3,10 +3,11 @@
 import enum
 import re
 from collections.abc import Iterable
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from initpy.core.devices.graph import LISTED, Device
 from initpy.core.devices.marks import ROOT_NAME
+from initpy.core.tuples import NamedTuple
 
 
 class Naming(enum.Enum):

@@ -1,10 +1,10 @@
 """The names that devices have, and which of them the user may have meant with root=."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from initpy.core.devices.graph import LISTED, Device
 from initpy.core.devices.names import PROPERTY, DeviceSpec, Naming, unescape
+from initpy.core.tuples import NamedTuple
 
 # So much of a name may differ and it is still taken for a typing error.
 NEAR = 0.34

@@ -1,8 +1,7 @@
 """Devices that no driver has claimed, and what would help (R23)."""
 
-from typing import NamedTuple
-
 from initpy.core.explanation import Advice, Node
+from initpy.core.tuples import NamedTuple
 
 
 class Unclaimed(NamedTuple):

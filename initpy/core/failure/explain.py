@@ -4,7 +4,6 @@ Imported only when a tree is shown: most boots never need it.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 from initpy.core.devices.graph import BLOCK, DERIVED, Device
 from initpy.core.devices.suggestions import Near, nearest
@@ -17,6 +16,7 @@ from initpy.core.jobs.instance import Instance, JobState
 from initpy.core.jobs.timers import Timer
 from initpy.core.machine.templates import describe
 from initpy.core.settings import ExtraMount
+from initpy.core.slots import dataclass, field
 from initpy.core.state.assemblies import deadline_name
 from initpy.core.state.context import Context
 from initpy.core.state.deadlines import Deadline

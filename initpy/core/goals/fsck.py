@@ -1,7 +1,6 @@
 """Checking a file system before it is mounted (R19): fsck(8) says what the exit statuses mean."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from initpy.core.actions import Record
 from initpy.core.devices.graph import Device
@@ -16,6 +15,7 @@ from initpy.core.machine.rules import NOT_THERE, complaint, fail, got_on, start
 from initpy.core.machine.rules import ended as ended_well
 from initpy.core.machine.templates import command as filled
 from initpy.core.machine.templates import describe
+from initpy.core.slots import dataclass, field
 from initpy.core.state.context import Context
 from initpy.core.state.goals import SYSROOT
 from initpy.core.waiting import countdown

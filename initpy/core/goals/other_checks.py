@@ -6,8 +6,6 @@ deadline. What still runs at the handover goes on, if the real init awaits it. E
 waits: another init would check the same file system beside it.
 """
 
-from dataclasses import dataclass, field
-
 from initpy.core.actions import Record, StartCheck
 from initpy.core.devices.graph import Device, inside_member
 from initpy.core.devices.marks import OTHER_CHECK
@@ -25,6 +23,7 @@ from initpy.core.machine.rules import ended as ended_well
 from initpy.core.machine.templates import command as filled
 from initpy.core.machine.templates import describe
 from initpy.core.settings import OtherCheck
+from initpy.core.slots import dataclass, field
 from initpy.core.state.context import Context
 
 # Root's commands follow one another at once: after so many seconds without one, root waits for a

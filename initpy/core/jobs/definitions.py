@@ -2,12 +2,12 @@
 
 import enum
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from initpy.core.devices.names import RootForm
 from initpy.core.jobs.matching import Match
 from initpy.core.layer import Layer
 from initpy.core.shutdown.declared import DeclaredLayer
+from initpy.core.tuples import NamedTuple
 
 
 class Gathering(NamedTuple):

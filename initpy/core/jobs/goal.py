@@ -5,7 +5,9 @@ else is registered. The handover follows when all are.
 """
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from initpy.core.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from initpy.core.state.context import Context

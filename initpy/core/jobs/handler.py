@@ -5,7 +5,7 @@ boots need few of them. What it declares is known before.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from initpy.core.events import Answered, JobEnded
 from initpy.core.explanation import Advice
@@ -13,6 +13,7 @@ from initpy.core.jobs.definitions import Strategy
 from initpy.core.jobs.hold_table import HoldKind
 from initpy.core.jobs.instance import Instance
 from initpy.core.jobs.timers import Timer
+from initpy.core.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from initpy.core.state.context import Context

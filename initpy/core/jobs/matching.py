@@ -6,7 +6,8 @@ The syntax follows udev(7), whose rules the authors of job files know.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+
+from initpy.core.tuples import NamedTuple
 
 
 def _glob(pattern: str, value: str) -> bool:

@@ -6,12 +6,13 @@ stands in its own module, never in a caller of these hooks.
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from initpy.core.devices.graph import Device
 from initpy.core.events import JobEnded
 from initpy.core.explanation import Node
 from initpy.core.jobs.instance import Instance
+from initpy.core.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from initpy.core.state.context import Context

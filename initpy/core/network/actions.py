@@ -1,9 +1,8 @@
 """What the boot wants done with the network."""
 
-from typing import NamedTuple
-
 from initpy.core.netsettings import VirtualLink
 from initpy.core.network.values import LinkConfig, Request
+from initpy.core.tuples import NamedTuple
 
 
 class SwitchLink(NamedTuple):

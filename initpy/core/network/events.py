@@ -1,8 +1,7 @@
 """What happens on the network. Links appear, change and go as other subjects do."""
 
-from typing import NamedTuple
-
 from initpy.core.network.values import Reply
+from initpy.core.tuples import NamedTuple
 
 
 class DhcpReceived(NamedTuple):

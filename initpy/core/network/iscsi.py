@@ -9,7 +9,6 @@ open-iscsi's iscsid.c).
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from initpy.core.actions import Record
 from initpy.core.events import JobEnded
@@ -22,6 +21,7 @@ from initpy.core.network import logins
 from initpy.core.network.targets import Targets
 from initpy.core.secret import Secret
 from initpy.core.state.context import Context
+from initpy.core.tuples import NamedTuple
 
 NODES = "/etc/iscsi/nodes"  # NODE_CONFIG_DIR of open-iscsi's idbm.h
 LOCK = ("lock", "/run/lock/iscsi")  # LOCK_FILE; idbm_lock() makes only the last folder of its path

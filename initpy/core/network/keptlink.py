@@ -1,9 +1,9 @@
 """A link that root stands on, as it is at the handover."""
 
 from ipaddress import ip_address, ip_interface
-from typing import NamedTuple
 
 from initpy.core.network.values import DEFAULT_ROUTE, Reply, Route
+from initpy.core.tuples import NamedTuple
 
 DEFAULT_ROUTE_6 = "::/0"
 NOTE = "# Made by initpy: root stands on this interface.\n"

@@ -17,7 +17,6 @@ further link gets one as well. So a link is in one of these states:
 import enum
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, ip_address, ip_interface
-from typing import NamedTuple
 
 from initpy.core.netsettings import FixedAddress, LinkRequest, Method, NetworkSettings
 from initpy.core.netsettings import Route as WantedRoute
@@ -30,6 +29,7 @@ from initpy.core.network.values import (
     is_domain,
     is_unicast,
 )
+from initpy.core.tuples import NamedTuple
 
 
 class LinkState(enum.Enum):

@@ -6,7 +6,9 @@ decided here may fit. By systemd.netdev(5) it makes a link, or changes one of th
 
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
+from typing import Any
+
+from initpy.core.tuples import NamedTuple
 
 NETWORK, NETDEV = ".network", ".netdev"  # how their names end
 

@@ -1,13 +1,12 @@
 """What logins to servers have in common: a failed one is told once, and tried again with pauses."""
 
-from typing import NamedTuple
-
 from initpy.core.events import JobEnded
 from initpy.core.jobs.instance import Instance, Stimulus
 from initpy.core.jobs.timers import Timer
 from initpy.core.network.retries import FIRST_PAUSE, pause_after
 from initpy.core.network.targets import Targets, another_way
 from initpy.core.state.context import Context
+from initpy.core.tuples import NamedTuple
 
 
 class Failure(NamedTuple):

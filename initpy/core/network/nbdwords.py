@@ -8,10 +8,10 @@ with commas between them; the hyphen before a word may be left out.
 
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from initpy.core import netfields as fields
 from initpy.core.netsettings import NbdRoot
+from initpy.core.tuples import NamedTuple
 
 FORM = "nbd:SERVER:EXPORT[:TYPE[:MOUNT-OPTIONS[:CLIENT-OPTIONS]]], an IPv6 server in brackets"
 DEBIAN_FORM = "SERVER:/EXPORT or SERVER:PORT/EXPORT, an IPv6 server in brackets"

@@ -5,11 +5,11 @@ Documentation/admin-guide/nfs/nfsroot.rst, dracut.cmdline(7), nfs(5), RFC 2224 f
 """
 
 import re
-from typing import NamedTuple
 
 from initpy.core import netfields as fields
 from initpy.core.netsettings import NfsRoot
 from initpy.core.network import nfsoptions
+from initpy.core.tuples import NamedTuple
 
 FORM = "[SERVER:]/DIRECTORY[,OPTION,…], an IPv6 server in brackets"
 URL = "nfs://SERVER[:PORT]/DIRECTORY"

@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Iterator
 from ipaddress import ip_address
-from typing import Any, NamedTuple
+from typing import Any
 
 from initpy.core.actions import Record
 from initpy.core.events import JobEnded
@@ -29,6 +29,7 @@ from initpy.core.network.links import Links
 from initpy.core.network.nvmekeys import without_keys
 from initpy.core.network.targets import Targets
 from initpy.core.state.context import Context
+from initpy.core.tuples import NamedTuple
 
 FOLDER = "/etc/nvme"
 # Until root is there, a controller is asked again for subsystems that it may have by now.

@@ -2,9 +2,10 @@
 
 import enum
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from initpy.core.network.iscsilogin import without_login
+from initpy.core.tuples import NamedTuple
 
 
 class Route(NamedTuple):

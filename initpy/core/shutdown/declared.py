@@ -1,8 +1,7 @@
 """Layers that the kernel's names do not tell of, as job files declare them."""
 
-from typing import NamedTuple
-
 from initpy.core.shutdown.present import BlockDevice
+from initpy.core.tuples import NamedTuple
 
 
 class DeclaredLayer(NamedTuple):

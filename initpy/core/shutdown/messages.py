@@ -1,9 +1,9 @@
 """The events that a shutdown is told of, and the actions that it answers with."""
 
 from enum import StrEnum
-from typing import NamedTuple
 
 from initpy.core.shutdown.present import Present
+from initpy.core.tuples import NamedTuple
 
 
 class Deed(StrEnum):

@@ -1,6 +1,6 @@
 """What is mounted, active and running at one moment, as sysfs and proc(5) tell it."""
 
-from typing import NamedTuple
+from initpy.core.tuples import NamedTuple
 
 NOTHING: frozenset[str] = frozenset()
 

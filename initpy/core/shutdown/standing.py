@@ -1,13 +1,13 @@
 """What is left to take down, and what stands on what."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from initpy.core.shutdown.kinds import LOOP
 from initpy.core.shutdown.layers import Steps, container_of, served, steps_for, takes_over
 from initpy.core.shutdown.messages import Deed
 from initpy.core.shutdown.mounts import OVERLAY, Mounts, key
 from initpy.core.shutdown.present import BlockDevice, Daemon, MountPoint, Present
+from initpy.core.tuples import NamedTuple
 
 
 class Item(NamedTuple):

@@ -4,13 +4,12 @@ A technology says what is missing and what the rules for it are (`Plan`); when t
 parts have had their time, and the user agrees where that is asked for, it starts.
 """
 
-from typing import NamedTuple
-
 from initpy.core.jobs.hold_table import GRACE_SECONDS, DeadlineKind
 from initpy.core.jobs.instance import Instance, JobState, Stimulus
 from initpy.core.state.assemblies import Assembly, Phase, Step, deadline_name
 from initpy.core.state.context import Context
 from initpy.core.state.deadlines import Deadline
+from initpy.core.tuples import NamedTuple
 from initpy.core.waiting.clock import give_time
 
 

@@ -10,8 +10,6 @@ told to (`degraded`): the user must have said so in rootflags=; then the missing
 devices get the time that the missing members of an array get (R7).
 """
 
-from dataclasses import dataclass, field
-
 from initpy.core.devices.graph import Device
 from initpy.core.devices.marks import LOOK
 from initpy.core.goals import mounts
@@ -20,6 +18,7 @@ from initpy.core.jobs.handler import Handler
 from initpy.core.jobs.instance import Instance
 from initpy.core.jobs.technology import Technology
 from initpy.core.machine import rules
+from initpy.core.slots import dataclass, field
 from initpy.core.state.context import Context
 from initpy.core.storage.assembly import Plan, is_due, left, starting
 

@@ -7,7 +7,6 @@ long as it stays.
 
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from initpy.core.actions import Drop, Fetch
 from initpy.core.devices.filesystems import drivers_for
@@ -18,6 +17,7 @@ from initpy.core.jobs.hold_table import HoldKind
 from initpy.core.jobs.instance import Instance
 from initpy.core.jobs.timers import Timer
 from initpy.core.secret import Secret
+from initpy.core.slots import dataclass, field
 from initpy.core.state.context import Context
 from initpy.core.volumes import HeaderSpec, KeySpec
 

@@ -8,10 +8,11 @@ opens the volume ends the race. A new source is one module and one line in `SOUR
 
 import enum
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from initpy.core.jobs.instance import Instance
 from initpy.core.secret import Secret
+from initpy.core.tuples import NamedTuple
 from initpy.core.volumes import VolumeSpec
 
 if TYPE_CHECKING:

@@ -1,11 +1,10 @@
 """Encrypted volumes: what the user said of each, and what was tried on it."""
 
-from dataclasses import dataclass, field
-
 from initpy.core.devices.graph import DERIVED, Device
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.jobs.instance import Instance
 from initpy.core.secret import Secret
+from initpy.core.slots import dataclass, field
 from initpy.core.state.context import Context
 from initpy.core.state.current_event import Lookout
 from initpy.core.unlock.fetched import Fetchings

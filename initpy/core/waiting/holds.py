@@ -6,7 +6,6 @@ volume may hide the missing member. `kinds.STOPS` is the table.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 from initpy.core.devices.marks import LOOK
 from initpy.core.jobs.definitions import Strategy
@@ -15,6 +14,7 @@ from initpy.core.jobs.instance import Instance, JobState
 from initpy.core.state.assemblies import deadline_name
 from initpy.core.state.context import Context
 from initpy.core.state.deadlines import NOBODY, Deadline
+from initpy.core.tuples import NamedTuple
 
 
 class Hold(NamedTuple):

@@ -9,8 +9,8 @@ import select
 import signal
 import sys
 import time
-from typing import NamedTuple
 
+from initpy.core.tuples import NamedTuple
 from initpy.runtime import syscalls
 from initpy.runtime.children import say
 from initpy.runtime.exitrd.engine import Engine

@@ -10,9 +10,9 @@ import os
 import struct
 from collections.abc import Iterator
 from ipaddress import IPv6Address
-from typing import NamedTuple
 
 from initpy.core.network.values import is_domain
+from initpy.core.tuples import NamedTuple
 
 RTMGRP_ND_USEROPT = 1 << 19  # RTNLGRP_ND_USEROPT is 20
 RTM_NEWNDUSEROPT = 68

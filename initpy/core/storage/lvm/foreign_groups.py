@@ -14,7 +14,6 @@ that was renamed, takes it for another system's. Root must boot all the same (R9
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 from initpy.core.devices.graph import Device
 from initpy.core.devices.marks import CRYPT, FOREIGN, LOOK, ROLE, TARGET
@@ -27,6 +26,7 @@ from initpy.core.layer import Layer
 from initpy.core.machine.rules import ended, start
 from initpy.core.machine.templates import command
 from initpy.core.machine.wanted import unwanted
+from initpy.core.slots import dataclass, field
 from initpy.core.state.context import Context
 from initpy.core.storage.lvm import state, unseen
 

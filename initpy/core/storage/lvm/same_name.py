@@ -8,7 +8,6 @@ say which group is meant: then none is activated.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from initpy.core.devices.graph import Device
 from initpy.core.events import JobEnded
@@ -16,6 +15,7 @@ from initpy.core.jobs.definitions import Strategy
 from initpy.core.jobs.hold_table import DeadlineKind
 from initpy.core.jobs.instance import Instance, JobState, Stimulus
 from initpy.core.machine.rules import give_up
+from initpy.core.slots import dataclass, field
 from initpy.core.state.context import Context
 from initpy.core.storage.assembly import Plan, is_due
 from initpy.core.storage.lvm import state

@@ -1,9 +1,9 @@
 """What only LVM knows: groups that were activated or refused, and their physical volumes."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from initpy.core.devices.graph import Device
+from initpy.core.slots import dataclass, field
 from initpy.core.state.context import Context
 
 COMPLETE, INCOMPLETE = "LVM_VG_NAME_COMPLETE", "LVM_VG_NAME_INCOMPLETE"

@@ -1,11 +1,10 @@
 """What only md knows: starts that the kernel refused, arrays of other hosts, repeated offers."""
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
-
 from initpy.core.jobs.instance import Instance, JobState
+from initpy.core.slots import dataclass, field
 from initpy.core.state.context import Context
 from initpy.core.state.current_event import Lookout
+from initpy.core.tuples import NamedTuple
 
 
 class Finding(NamedTuple):
