@@ -49,7 +49,8 @@ def nodes(context: Context) -> Iterator[Node]:
         )
     yield from _boot_link(settings, every)
     missing = {each.match.name for each in settings.links if each.match.name}
-    for name in sorted(missing - {each.name for each in every}) if every else ():
+    matched = {each.request.match.name for each in every if each.request is not None}
+    for name in sorted(missing - matched - {each.name for each in every}) if every else ():
         there = ", ".join(each.name for each in every)
         reason = f"ip= names it; there are: {there}"
         if (made := declared(settings).get(name)) is not None:

@@ -29,6 +29,7 @@ from initpy.core.network.link import (
 )
 from initpy.core.network.moves import carry, client_for, limit_of, move, told_of, waits_for
 from initpy.core.network.properties import (
+    ALTNAMES,
     CARRIER,
     LEASE,
     MAC,
@@ -111,7 +112,8 @@ class Links:
     ) -> list[Link]:
         """Take a link in, for each version of IP that the user wants of it."""
         ether = known.get(TYPE, ETHERNET) == ETHERNET and MASTER not in known
-        found = requests_for(context.settings.network, name, mac) if ether else ()
+        others = known.get(ALTNAMES, "").split()
+        found = requests_for(context.settings.network, name, mac, others) if ether else ()
         for request in found or (None,):
             link = Link(name, mac, request)
             link.since = context.now

@@ -27,6 +27,11 @@ IFF_UP = 1
 FOLDER = "/sys/class/net"
 LEASES = "/run/initpy/lease."
 ATTRIBUTES = ("address", "type", "mtu", "ifindex")
+# AlternativeNamesPolicy= of systemd.link(5), which is "database onboard slot path mac" by default
+ALTNAMES = (
+    "ID_NET_NAME_FROM_DATABASE", "ID_NET_NAME_ONBOARD", "ID_NET_NAME_SLOT", "ID_NET_NAME_PATH",
+    "ID_NET_NAME_MAC",
+)  # fmt: skip
 LOOPBACK = "772"  # ARPHRD_LOOPBACK
 Change = DeviceChanged | DeviceRemoved
 
@@ -101,6 +106,9 @@ def _as_device(found: "pyudev.Device") -> Device:
     for key in ("ID_NET_DRIVER", "ID_PATH", "ID_NET_NAME_PATH", "ID_BUS", "ID_MODEL"):
         if (value := found.properties.get(key)) is not None:
             properties[key] = value
+    named = (found.properties.get(key) for key in ALTNAMES)
+    if others := sorted({each for each in named if each and each != name}):
+        properties["altnames"] = " ".join(others)
     for each in ATTRIBUTES:
         if (value := _read(f"{path}/{each}")) is not None:
             properties[each] = value

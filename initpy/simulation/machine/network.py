@@ -95,6 +95,7 @@ class Cards:
             "SUBSYSTEM": "net",
             "INTERFACE": name,
             "address": link.mac,
+            "altnames": f"enx{link.mac.replace(':', '')}",  # ID_NET_NAME_MAC
             "type": "1",
             "mtu": "1500",
             "ifindex": str(2 + self._number(link)),  # 1 is that of the loopback

@@ -614,6 +614,15 @@ def test_a_card_waits_under_its_other_name_until_the_second_one_is_seen() -> Non
     ]  # fmt: skip
 
 
+def test_a_card_is_meant_by_another_name_of_it_too() -> None:
+    """R15: systemd.link(5), AlternativeNamesPolicy=."""
+    desk = NetDesk(network(links=(LinkRequest(LinkMatch("enp1s0")),)))
+    plain = link(up=False)
+    desk.see(plain._replace(properties={**plain.properties, "altnames": "enp1s0 enx525400000000"}))
+    assert [each for _, each in desk.actions(SwitchLink)] == [SwitchLink("eth0", True)]
+    assert "link enp1s0" not in [each.label for each in desk.nodes()]
+
+
 def test_a_card_does_not_take_the_name_of_one_that_keeps_it() -> None:
     names = (("52:54:00:00:00:00", "eth1"),)
     desk = NetDesk(network(names=names))
