@@ -7,6 +7,7 @@ from initpy.core.netsettings import IPAddress
 
 # RFC 1123, with the "_" that users write.
 HOST = re.compile(r"[0-9A-Za-z]([0-9A-Za-z_.-]{0,252}[0-9A-Za-z_.])?")
+ZONE = re.compile(r"[^\[\]/:,%\s]{1,15}")  # the name of a link
 PORTS = range(1, 65536)
 # NVMF_NQN_SIZE of the kernel, which takes any name, as its server nvmet does.
 NVME_NAME = re.compile(r"[0-9A-Za-z][!-~]{0,222}")
@@ -40,8 +41,21 @@ def number(text: str, among: range) -> int | None:
     return found if found in among else None
 
 
+def of_a_link(text: str) -> str | None:
+    """Return an IPv6 address of a link with that link, without brackets, else None (RFC 4007)."""
+    plain, _, zone = bare(text).partition("%")
+    found = address(plain)
+    right = found is not None and found.version == 6 and found.is_link_local
+    return f"{found}%{zone}" if right and ZONE.fullmatch(zone) else None
+
+
 def server(text: str) -> str | None:
-    """Return an address without brackets, or the name of a host; None if it is neither."""
+    """Return an address without brackets, or the name of a host; None if it is neither.
+
+    An address of a link has that link.
+    """
+    if (zoned := of_a_link(text)) is not None:
+        return zoned
     found = address(text)
     if found is not None:
         return str(found)

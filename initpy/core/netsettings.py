@@ -257,7 +257,7 @@ class NetworkSettings(NamedTuple):
     bonds: tuple[Bond, ...] = ()
     bridges: tuple[Bridge, ...] = ()
     routes: tuple[Route, ...] = ()
-    nameservers: tuple[IPAddress, ...] = ()
+    nameservers: tuple[str, ...] = ()  # an address of a link has that link
     peer_dns: bool = True  # name servers of leases count
     limits: NetLimits = NetLimits()
     root: MountedRoot | None = None  # None: `Settings.root` is a block device, or `from_dhcp`

@@ -370,7 +370,9 @@ def _nvme_place(server: Server) -> str:
 
 def _nbd(server: Server, _link: str, disks: list[str]) -> list[str]:
     """nbd-server with an export for each disk; it is in a process group of its own."""
-    lines = ["[generic]", "user = root", "group = root", f"listenaddr = {server.address}",
+    # It cannot bind an address of a link.
+    address = "::" if server.address.startswith("fe80:") else server.address
+    lines = ["[generic]", "user = root", "group = root", f"listenaddr = {address}",
              f"port = {server.port}"]  # fmt: skip
     if server.tls:
         files = (("certfile", "server"), ("keyfile", "server-key"), ("cacertfile", "ca"))

@@ -8,6 +8,7 @@ from initpy.core.netfields import PORTS as PORTS
 from initpy.core.netfields import address as address
 from initpy.core.netfields import bare as bare
 from initpy.core.netfields import number as number
+from initpy.core.netfields import of_a_link as of_a_link
 from initpy.core.netfields import server as server
 from initpy.core.netfields import split as split
 from initpy.core.netsettings import IPAddress, LinkMatch

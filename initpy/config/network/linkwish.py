@@ -9,7 +9,6 @@ from initpy.config.network import fields, ip, links, merge
 from initpy.core.netsettings import (
     Bond,
     Bridge,
-    IPAddress,
     LinkMatch,
     LinkRequest,
     Method,
@@ -42,7 +41,7 @@ class LinkWish:
     bonds: dict[str, Bond] = field(default_factory=dict)
     bridges: dict[str, Bridge] = field(default_factory=dict)
     routes: list[Route] = field(default_factory=list)
-    nameservers: list[IPAddress] = field(default_factory=list)
+    nameservers: list[str] = field(default_factory=list)
     peer_dns: bool = True
     client_ids: dict[str, tuple[bytes, Parameter]] = field(default_factory=dict)
     limits: NetLimits = field(default_factory=NetLimits)
@@ -110,7 +109,12 @@ class LinkWish:
 
     def take_nameserver(self, parameter: Parameter) -> None:
         """`nameserver=`"""
-        found = fields.address(parameter.value or "")
+        text = parameter.value or ""
+        found = fields.of_a_link(text)
+        if found is None and (plain := fields.address(text)) is not None:
+            if plain.is_link_local and plain.version == 6:
+                raise parameter.error(f"[{plain}%INTERFACE]: it is an address of a link")
+            found = str(plain)
         if found is None:
             raise parameter.error(ADDRESS)
         self.nameservers.append(found)
@@ -198,8 +202,9 @@ class LinkWish:
 def _defaults(network: NetworkSettings, method: Method) -> list[LinkRequest]:
     """Return what all links get without an ip=; IPv6, too, if a server has such an address."""
     named = [getattr(network.root, "server", ""), *(each.server for each in network.targets)]
-    if zone := named[0].partition("%")[2]:  # an address of a link: that link will do
-        return [LinkRequest(LinkMatch(name=zone), Method.LINK6)]
+    zones = [each.partition("%")[2] for each in named if each]
+    if zones and all(zones):  # addresses of links: those links will do
+        return [LinkRequest(LinkMatch(name=each), Method.LINK6) for each in dict.fromkeys(zones)]
     six = method.version == 4 and any(":" in each for each in named)
     return [LinkRequest(method=each) for each in ((method, Method.EITHER6) if six else (method,))]
 

@@ -14,7 +14,7 @@ from initpy.core.netfields import NVME_NAME
 from initpy.core.netsettings import NetworkSettings, Nvme, NvmeRoot
 from initpy.core.settings import Settings
 
-FORM = "tcp,ADDRESS[,[HOST-ADDRESS][,PORT]]"
+FORM = "tcp,SERVER[,[HOST-ADDRESS][,PORT]]"
 NQN = re.compile(r"nqn\.[0-9]{4}-[0-9]{2}\.\S{1,211}")
 USED = "; it is used all the same"
 NAME = "a name such as nqn.2014-08.org.nvmexpress:uuid:…"
@@ -24,7 +24,7 @@ HOST_NQN, HOST_ID = "/etc/nvme/hostnqn", "/etc/nvme/hostid"
 DISCOVERY = "/etc/nvme/discovery.conf"
 FILES = (HOST_NQN, HOST_ID, DISCOVERY, nvmeconfig.PATH)
 MACHINE = "uuid"  # among the files: the machine's own UUID, for a name where there is none
-LINE = "--transport=tcp --traddr=ADDRESS [--host-traddr=ADDRESS] [--trsvcid=PORT]"
+LINE = "--transport=tcp --traddr=SERVER [--host-traddr=ADDRESS] [--trsvcid=PORT]"
 OPTIONS = {
     "-t": "transport", "--transport": "transport", "-a": "traddr", "--traddr": "traddr",
     "-w": "host-traddr", "--host-traddr": "host-traddr", "-s": "trsvcid", "--trsvcid": "trsvcid",
@@ -45,13 +45,13 @@ def discover(parameter: Parameter) -> NvmeRoot:
 
 def _controller(address: str, own: str, port: str) -> NvmeRoot | None:
     """Return the controller at an address; None if a part of it is malformed."""
-    found = fields.address(address)
+    found = fields.server(address) if address not in ("", "none") else None
     # dracut and nvme-cli write "none" where an address is left out.
     source = fields.address(own) if own not in ("", "none") else None
     number = fields.number(port, fields.PORTS) if port not in ("", "none") else 0
     if found is None or number is None or (own not in ("", "none") and source is None):
         return None
-    return NvmeRoot("tcp", str(found), str(source) if source is not None else "", number)
+    return NvmeRoot("tcp", found, str(source) if source is not None else "", number)
 
 
 def host_nqn(parameter: Parameter) -> tuple[str, InputError | None]:

@@ -27,7 +27,7 @@ from initpy.core.network.properties import (
     SERVERS_RA,
     WANTED,
 )
-from initpy.core.network.values import LinkConfig, is_domain
+from initpy.core.network.values import LinkConfig, is_domain, with_zone
 from initpy.core.state.context import Context
 
 DUID = re.compile("(?:[0-9a-fA-F]{2}){3,130}")  # RFC 8415, 11.1: two bytes are its type
@@ -101,7 +101,8 @@ def _learn_addresses(context: Context, link: Link, known: Mapping[str, str]) -> 
     leased = known.get(LEASED6, "")
     if link.state is LinkState.SEARCHING and not link.leased_6 and is_address(leased):
         link.leased_6, link.client_6 = leased, _client(known)
-        link.dns_6 = tuple(filter(is_address, known.get(NAMESERVERS6, "").split()))
+        servers = filter(is_address, known.get(NAMESERVERS6, "").split())
+        link.dns_6 = tuple(with_zone(each, link.name) for each in servers)
         context.report(f"{link.name}: {leased} from a DHCPv6 server", detail=True)
         return Change.BOUND
     addresses = tuple(known.get(ADDRESSES6, "").split())

@@ -10,6 +10,7 @@ from initpy.core.network.keptlink import Kept
 from initpy.core.network.link import Link, LinkState
 from initpy.core.network.properties import IFINDEX, MAC, NET_FOLDER
 from initpy.core.network.targets import Targets
+from initpy.core.network.values import with_zone
 from initpy.core.network.virtual import declared, stands_on
 from initpy.core.state.context import Context
 
@@ -29,8 +30,8 @@ def kept(context: Context, parts: Sequence[Link]) -> Kept:
     lease = leased.lease if leased is not None else None
     client = leased.client if leased is not None else None
     left = client.ends_at - context.now if client is not None else float("inf")
-    dns = [str(each) for each in settings.nameservers]
-    dns += [str(each) for request in requests for each in request.dns]
+    dns = [*settings.nameservers]
+    dns += [with_zone(str(each), name) for request in requests for each in request.dns]
     ntp = [str(each) for request in requests for each in request.ntp]
     search: tuple[str, ...] = ()
     if lease is not None:

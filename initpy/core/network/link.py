@@ -28,6 +28,7 @@ from initpy.core.network.values import (
     Route,
     is_domain,
     is_unicast,
+    with_zone,
 )
 from initpy.core.tuples import NamedTuple
 
@@ -230,9 +231,10 @@ def resolver(settings: NetworkSettings | None, links: Iterable[Link]) -> str:
     """The text of resolv.conf(5) with the name servers that count; "" without any."""
     if settings is None:
         return ""
-    servers, search = [str(each) for each in settings.nameservers], list[str]()
+    servers, search = [*settings.nameservers], list[str]()
     for link in links:
-        servers += [str(each) for each in link.request.dns] if link.request is not None else []
+        asked = link.request.dns if link.request is not None else ()
+        servers += [with_zone(str(each), link.name) for each in asked]
         if link.lease is not None and settings.peer_dns:
             servers += link.lease.dns
             search += filter(is_domain, link.lease.search or (link.lease.domain,))

@@ -62,7 +62,7 @@ def _parts(text: str) -> tuple[str, str, str]:
     elif text and text[0] not in "/,":
         host, colon, path = text.rpartition("]:") if text.startswith("[") else text.partition(":")
         host += "]" if text.startswith("[") else ""
-        found = server_of(host)
+        found = fields.server(host)
         if not colon or found is None or not path.startswith("/"):
             raise NfsNameError(FORM)
         server, text = found, path
@@ -70,22 +70,11 @@ def _parts(text: str) -> tuple[str, str, str]:
     return server, text[: end.start()] if end else text, text[end.end() :] if end else ""
 
 
-def server_of(text: str) -> str | None:
-    """Return a server's name or address without brackets, with the link of a link's own address.
-
-    None if it is neither.
-    """
-    if found := re.fullmatch(rf"\[([^%\]]+)({ZONE})\]", text):
-        address = fields.address(found[1])
-        return f"{address}{found[2]}" if address is not None and address.is_link_local else None
-    return fields.server(text)
-
-
 def _url(text: str, version: str) -> Export:
     """nfs://SERVER[:PORT]/PATH, and with options as they follow other names."""
     host, _, path = text.partition("/")
     found = re.fullmatch(r"(\[[^\]]+\]|[^:]+)(?::([0-9]*))?", host)
-    server = server_of(found[1]) if found else None
+    server = fields.server(found[1]) if found else None
     port = found[2] if found else None
     if server is None or (port and fields.number(port, fields.PORTS) is None):
         raise NfsNameError(URL)

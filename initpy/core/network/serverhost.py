@@ -10,6 +10,7 @@ from ipaddress import ip_address
 from initpy.core.jobs.timers import Timer
 from initpy.core.network.actions import Resolve
 from initpy.core.network.link import Link
+from initpy.core.network.values import with_zone, zone_of
 from initpy.core.state.context import Context
 
 RESOLVE = "the server's address"  # the key of its timer
@@ -95,15 +96,3 @@ def towards(server: str, ready: Iterable[Link], alone: Callable[[Link], bool]) -
         for each in ready
         if (each.version == version or alone(each)) and zone in ("", each.name)
     ]
-
-
-def zone_of(server: str) -> str:
-    """The link that an address of a link is on, "" where it does not say (RFC 4007)."""
-    return server.partition("%")[2]
-
-
-def with_zone(address: str, link: str) -> str:
-    """An address of a link with that link; any other one as it is."""
-    if ":" not in address or zone_of(address) or not ip_address(address).is_link_local:
-        return address
-    return f"{address}%{link}"

@@ -15,11 +15,13 @@ from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.goals import naming
 from initpy.core.jobs.definitions import Index
 from initpy.core.netsettings import IscsiRoot, NbdRoot, NetworkSettings, NvmeRoot, Target
+from initpy.core.network.hostnames import HostNames
 from initpy.core.network.iscsiname import device
 from initpy.core.network.link import Link, leads_to
 from initpy.core.network.links import Links
 from initpy.core.network.properties import TARGET_FOLDER
 from initpy.core.network.rootpath import RootPathError, mount_of, target_of
+from initpy.core.network.serverhost import is_address
 from initpy.core.network.values import Reply
 from initpy.core.state.context import Context
 
@@ -57,7 +59,13 @@ class _Entry:
         self.turn = 0  # which of the usual ports is tried
         self.answered = False  # something is at that port
         self.connected = False  # NBD: its device has a size
+        self.address = ""  # of its server, if a tool needs it and the user calls it by a name
         self.losses = 0  # how often that, or a device of an NVMe server, was lost
+
+    @property
+    def there(self) -> Target:
+        """The target with the address that its server is reached at."""
+        return self.target._replace(server=self.address) if self.address else self.target
 
 
 class Targets:
@@ -66,6 +74,7 @@ class Targets:
     def __init__(self) -> None:
         self._all: dict[str, _Entry] = {}
         self._changed: list[str] = []
+        self._hosts = HostNames()
         self._wrong: Reply | None = None  # a lease whose root-path was told to be wrong
         self.problem = ""  # what is wrong with the root-path of a lease
 
@@ -138,6 +147,8 @@ class Targets:
         if isinstance(entry.target, NvmeRoot) and not (entry.target.port or entry.answered):
             entry.turn += 1
             self._changed.append(name)  # its other port is next
+        if not answered and self._hosts.next(entry.target.server):
+            self._take_address(name, entry)
         return entry.failures
 
     def is_of_another_way(self, name: str, begun: float) -> bool:
@@ -198,16 +209,34 @@ class Targets:
         for name, entry in self._all.items():
             if entry.way in names and (entry.leads or not self._has_better(entry, links)):
                 continue
-            way = _way(entry.target, links.ready_for(entry.target.server))
+            way = _way(entry.there, links.ready_for(entry.there.server))
             if way != entry.way:
                 entry.way, entry.leads = way, False
                 entry.since, entry.tried = context.now, False
                 entry.turn = entry.turn if entry.answered else 0
                 self._changed.append(name)
+            if way and isinstance(entry.target, NvmeRoot):
+                self._hosts.ask(context, entry.target.server)
+
+    def resolved(self, context: Context, host: str, addresses: tuple[str, ...], error: str) -> None:
+        """The name of a server has addresses, or none yet."""
+        if self._hosts.resolved(context, host, addresses, error):
+            for name, entry in self._all.items():
+                if isinstance(entry.target, NvmeRoot) and entry.target.server == host:
+                    self._take_address(name, entry)
+
+    def _take_address(self, name: str, entry: _Entry) -> None:
+        if (address := self._hosts.address(entry.target.server)) != entry.address:
+            entry.address = address
+            self._changed.append(name)
+
+    def resolve_again(self, context: Context, host: str) -> None:
+        """Have the name of a server resolved once more."""
+        self._hosts.ask(context, host)
 
     def _has_better(self, entry: _Entry, links: Links) -> bool:
         """Whether another link than a target's has its server in its network, and its own not."""
-        direct = _direct(entry.target, links.ready_for(entry.target.server))
+        direct = _direct(entry.there, links.ready_for(entry.there.server))
         return bool(direct) and entry.way not in direct
 
     def _take_lease(self, context: Context, settings: NetworkSettings, link: Link) -> None:
@@ -243,9 +272,14 @@ class Targets:
     def _device(self, name: str) -> Device:
         entry = self._all[name]
         known = {"SUBSYSTEM": SUBSYSTEM, **_properties(entry)}
-        if entry.way:
+        if entry.way and (entry.address or not _needs_address(entry.target)):
             known[WAY] = entry.way
         return Device(name, known, kind=TARGET)
+
+
+def _needs_address(target: Target) -> bool:
+    """True for a host's name that the tool does not resolve: Debian's nvme-cli."""
+    return isinstance(target, NvmeRoot) and not is_address(target.server)
 
 
 def _unit(target: IscsiRoot | NbdRoot) -> DeviceSpec | None:
@@ -267,7 +301,7 @@ def _name(target: Target) -> str:
 
 def _properties(entry: _Entry) -> dict[str, str]:
     """What job files know of a target."""
-    target = entry.target
+    target = entry.there
     known = {"HOST": target.server, "PORT": str(target.port)}
     match target:
         case NbdRoot():

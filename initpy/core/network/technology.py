@@ -21,6 +21,7 @@ from initpy.core.network.events import (
     Resolved,
 )
 from initpy.core.network.exports import Exports
+from initpy.core.network.hostnames import AGAIN
 from initpy.core.network.iscsi import records as iscsi_records
 from initpy.core.network.leaving import leave
 from initpy.core.network.link import resolver
@@ -73,12 +74,15 @@ def take(context: Context, event: NetworkEvent) -> None:
             context.technologies.own(VirtualLinks).joined(context, link, master, error)
         case Resolved(host, addresses, error):
             context.technologies.own(Exports).resolved(context, host, addresses, error)
+            context.technologies.own(Targets).resolved(context, host, addresses, error)
 
 
 def timer(context: Context, key: str) -> None:
     """A timer of the network is due."""
     if key == RESOLVE:
         context.technologies.own(Exports).resolve_again(context)
+    elif key.startswith(AGAIN):
+        context.technologies.own(Targets).resolve_again(context, key.removeprefix(AGAIN))
     elif key.startswith(MAKE):
         context.technologies.own(VirtualLinks).timer(context, key)
     elif key.startswith(lateunlock.AGAIN):

@@ -2,6 +2,7 @@
 
 import enum
 from collections.abc import Sequence
+from ipaddress import ip_address
 from typing import Any
 
 from initpy.core.network.iscsilogin import without_login
@@ -126,3 +127,15 @@ def reply_of(values: Sequence[Any]) -> Reply:
         ntp=tuple(reply.ntp),
         malformed=tuple(reply.malformed),
     )
+
+
+def zone_of(server: str) -> str:
+    """The link that an address of a link is on, "" where it does not say (RFC 4007)."""
+    return server.partition("%")[2]
+
+
+def with_zone(address: str, link: str) -> str:
+    """An address of a link with that link; any other one as it is."""
+    if ":" not in address or zone_of(address) or not ip_address(address).is_link_local:
+        return address
+    return f"{address}%{link}"

@@ -95,7 +95,7 @@ def _nvme(archive: Archive, settings: Settings, targets: list[Layer]) -> Iterato
         text = ", ".join(each.server for each in told)
         yield Row(COMMAND_LINE, DISCOVER, Verdict.OK, f"controllers that are asked: {text}")
     else:
-        reason = f"nothing names a controller: {DISCOVER}tcp,ADDRESS (now: {targets[0].name})"
+        reason = f"nothing names a controller: {DISCOVER}tcp,SERVER (now: {targets[0].name})"
         yield Row(COMMAND_LINE, DISCOVER, Verdict.MISSING, reason)
     for each in problems:
         yield Row(TITLE, each.where, Verdict.WARNING, str(each))

@@ -234,6 +234,8 @@ def test_what_others_write_means_the_same_here(line: str, expected: list[str]) -
          "nothing after NAME:PARENT: 'reorder_hdr=on' is left out"),
         ("bridge=br0:eth0:stp=off", ["bridge br0: eth0"],
          "nothing after NAME:MEMBERS: 'stp=off' is left out"),
+        ("nameserver=fe80::53", [], "[fe80::53%INTERFACE]: it is an address of a link"),
+        ("nameserver=fd00::53%ens3", [], "the address of a name server"),
         ("nameserver=8.8.8.8,8.8.4.4", [], "several have a nameserver= each"),
         ("root=/dev/nfs nfsroot=10.0.7.2:srv ip=dhcp", ["any link dhcp"], "[SERVER:]/DIRECTORY"),
         ("root=nfs:10.0.7.2:/srv,minorversion=7", ["any link dhcp", "nfs 10.0.7.2:/srv vers="],

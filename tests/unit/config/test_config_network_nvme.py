@@ -62,7 +62,7 @@ def test_who_this_machine_is(line: str, given: dict[str, str], name: str, number
         ({"discovery": "-t tcp"}, "/etc/nvme/discovery.conf:1: '-t tcp': expected --transport=tcp"),
         ({"discovery": f"{CONF}--transport=rdma --traddr=10.0.8.3"}, "discovery.conf:4: "),
         ({"discovery": "-t fc -a nn-0x1:pn-0x2"}, "(fc is not supported)"),
-        ({"discovery": "-t tcp -a here"}, "--traddr=ADDRESS"),
+        ({"discovery": "-t tcp -a he/re"}, "--traddr=SERVER"),
     ],
 )
 def test_what_is_malformed_is_one_line_with_its_file(given: dict[str, str], said: str) -> None:
@@ -125,7 +125,7 @@ def config(*ports: dict[str, object], nqn: str = "testnqn", host: str = PREFIX +
         (config(port(transport="rdma"), port(transport="fc")), []),
         (config(port(), host="nqn.2014-08.org.example:another"), []),
         ("{}", None), ("[]", []), ('{"hosts": 3}', None), ("no JSON", None),
-        (config(port(traddr="here")), None),
+        (config(port(traddr="he/re")), None),
     ],
 )  # fmt: skip
 def test_connections_of_the_machine_count(text: str, asked: list[NvmeRoot] | None) -> None:

@@ -16,6 +16,9 @@ from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.netsettings import (
     Chap,
     IscsiRoot,
+    LinkMatch,
+    LinkRequest,
+    Method,
     NbdRoot,
     NetworkSettings,
     NfsRoot,
@@ -340,6 +343,23 @@ def test_options_of_nfs_that_no_kernel_takes(
         assert (*found.network.root.options, *found.mount.flags) == kept
 
 
+@pytest.mark.parametrize(
+    ("line", "server"),
+    [
+        (f"root=iscsi:[fe80::1%ens3]::::{IQN}", "fe80::1%ens3"),
+        ("root=nbd:[FE80::1%ens3]:root:ext4", "fe80::1%ens3"),
+        ("rd.nvmf.discover=tcp,[fe80::1%ens3] root=LABEL=x", "fe80::1%ens3"),
+        ("rd.nvmf.discover=tcp,store.example root=LABEL=x", "store.example"),
+        ("rd.nvmf.discover=tcp,store,,8009 root=LABEL=x", "store"),
+    ],
+)
+def test_a_target_at_an_address_of_a_link_or_by_name(line: str, server: str) -> None:
+    found = network(line)
+    assert [each.server for each in found.targets] == [server]
+    if "%" in server:
+        assert found.links == (LinkRequest(LinkMatch("ens3"), Method.LINK6),)
+
+
 def test_udp_means_version_3() -> None:
     root = network("root=10.0.7.2:/srv,proto=udp").root
     assert root == NfsRoot(SERVER, "/srv", "3", ("proto=udp",))
@@ -458,16 +478,16 @@ def test_who_this_machine_is_to_nvme() -> None:
         ("nbdroot=10.0.7.2", "SERVER:/EXPORT or SERVER:PORT/EXPORT"),
         ("nbdroot=10.0.7.2,root,sda", "a device such as nbd0"),
         ("nbddev=/dev/sda", "a device such as /dev/nbd0"),
-        ("rd.nvmf.discover=rdma,10.0.7.2", "tcp,ADDRESS[,[HOST-ADDRESS][,PORT]] (rdma is not"),
+        ("rd.nvmf.discover=rdma,10.0.7.2", "tcp,SERVER[,[HOST-ADDRESS][,PORT]] (rdma is not"),
         ("rd.nvmf.discover=fc,auto", "(fc is not supported)"),
-        ("rd.nvmf.discover=tcp,here", "tcp,ADDRESS"),
-        ("rd.nvmf.discover=tcp", "tcp,ADDRESS"),
-        ("rd.nvmf.discover=tcp,10.0.7.300", "tcp,ADDRESS"),
-        ("rd.nvmf.discover=tcp,10.0.7.2,me", "tcp,ADDRESS"),
-        ("rd.nvmf.discover=tcp,10.0.7.2,,0", "tcp,ADDRESS"),
-        ("rd.nvmf.discover=tcp,10.0.7.2,,65536", "tcp,ADDRESS"),
-        ("rd.nvmf.discover=tcp,10.0.7.2,,4420,x", "tcp,ADDRESS"),
-        ("rd.nvmf.discover=loop,10.0.7.2", "tcp,ADDRESS"),
+        ("rd.nvmf.discover=tcp,he/re", "tcp,SERVER"),
+        ("rd.nvmf.discover=tcp", "tcp,SERVER"),
+        ("rd.nvmf.discover=tcp,10.0.7.300", "tcp,SERVER"),
+        ("rd.nvmf.discover=tcp,10.0.7.2,me", "tcp,SERVER"),
+        ("rd.nvmf.discover=tcp,10.0.7.2,,0", "tcp,SERVER"),
+        ("rd.nvmf.discover=tcp,10.0.7.2,,65536", "tcp,SERVER"),
+        ("rd.nvmf.discover=tcp,10.0.7.2,,4420,x", "tcp,SERVER"),
+        ("rd.nvmf.discover=loop,10.0.7.2", "tcp,SERVER"),
         ("rd.nvmf.hostnqn=me", "a name such as nqn."),
         ("rd.nvmf.hostid=me", "a UUID"),
     ],

@@ -11,7 +11,8 @@ from initpy.core.actions import Record
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import DeviceRemoved, JobEnded
 from initpy.core.netsettings import LinkMatch, LinkRequest, NetworkSettings, Nvme, NvmeRoot
-from initpy.core.network.actions import Configure
+from initpy.core.network.actions import Configure, Resolve
+from initpy.core.network.events import Resolved
 from initpy.core.network.nvme import entries
 from initpy.core.network.values import LinkConfig
 from initpy.core.settings import Settings
@@ -69,6 +70,26 @@ def test_what_a_controller_names_is_connected_and_root_is_its_namespace() -> Non
     desk.end(CONNECT)
     root(desk)
     assert desk.mounts()[-1].source == "/dev/nvme0n1"
+
+
+def test_a_controller_by_its_host_name_is_asked_at_its_addresses_in_turn() -> None:
+    """nvme-cli of Debian resolves no names."""
+    desk = desk_of(ASKED._replace(server="store"))
+    job = "nvme-discovery@target/nvme@store:4420"
+    assert not desk.runs(job)
+    asked = [each for _, each in desk.actions(Resolve)]
+    assert asked == [Resolve("store")]
+    desk.give(Resolved("store", (), "Temporary failure in name resolution"))
+    assert "store: Temporary failure in name resolution; it is asked for again" in desk.reports()
+    desk.wait(desk.now + 2.1)
+    assert len(desk.actions(Resolve)) == 2 and not desk.runs(job)
+    desk.give(Resolved("store", ("10.0.2.9", "10.0.2.1")))
+    assert "--traddr=10.0.2.9" in desk.runs(job)[-1].argv
+    fail(desk, job, REFUSED)
+    desk.wait(desk.now + 1.5)
+    assert "--traddr=10.0.2.1" in desk.runs(job)[-1].argv
+    desk.end(job, output=said({}))
+    assert desk.runs(CONNECT)
 
 
 def test_the_name_of_this_machine_is_in_files_and_in_no_argument() -> None:
