@@ -182,7 +182,10 @@ def _addressing(link: Kept, version: int) -> list[str]:
     if version == 6 and link.leased_6:
         # Its routes are a router's, which `manual` would not renew. Should NetworkManager ask for
         # DHCPv6 then, it is the same client, and gets the same address.
-        lines = ["method=auto", "dhcp-duid=ll", "dhcp-iaid=mac"]
+        duid, iaid = "ll", "mac"
+        if link.duid and link.iaid:
+            duid, iaid = bytes.fromhex(link.duid).hex(":"), str(int(link.iaid, 16))
+        lines = ["method=auto", f"dhcp-duid={duid}", f"dhcp-iaid={iaid}"]
     gateway = link.gateway(version)
     for number, each in enumerate(addresses, start=1):
         more = f",{gateway}" if gateway and number == 1 else ""

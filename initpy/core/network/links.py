@@ -42,6 +42,7 @@ from initpy.core.network.renames import Renames
 from initpy.core.network.requests import requests_for
 from initpy.core.network.serverhost import towards
 from initpy.core.network.starting import switch_on
+from initpy.core.network.unsupported import no_ethernet
 from initpy.core.network.values import LinkConfig, Reply
 from initpy.core.network.virtual import carried_by, declared
 from initpy.core.state.context import Context
@@ -113,7 +114,10 @@ class Links:
         """Take a link in, for each version of IP that the user wants of it."""
         ether = known.get(TYPE, ETHERNET) == ETHERNET and MASTER not in known
         others = known.get(ALTNAMES, "").split()
-        found = requests_for(context.settings.network, name, mac, others) if ether else ()
+        found = requests_for(context.settings.network, name, mac, others)
+        if found and not ether and MASTER not in known:
+            context.report(f"{name}: {no_ethernet(known[TYPE])}; it is not set up")
+        found = found if ether else ()
         for request in found or (None,):
             link = Link(name, mac, request)
             link.since = context.now

@@ -17,6 +17,7 @@ from initpy.core.netsettings import (
 from initpy.core.network.link import uses_dhcp6
 from initpy.core.network.virtual import master_of
 
+INFINIBAND = "32"  # ARPHRD_INFINIBAND
 # What job files can log in to, by the word for it in TARGET.
 KINDS: dict[type, str] = {IscsiRoot: "iscsi", NbdRoot: "nbd", NvmeRoot: "nvme"}
 
@@ -45,6 +46,13 @@ def unsupported(
     for target in settings.targets:
         if KINDS[type(target)] not in able:
             yield f"{_words(target)}: this image has no job file for it"
+
+
+def no_ethernet(kind: str) -> str:
+    """Say what a link is that is not of Ethernet, by its type (linux/if_arp.h)."""
+    return (
+        "it is InfiniBand" if kind == INFINIBAND else f"it is no Ethernet interface (type {kind})"
+    )
 
 
 def is_supported(request: LinkRequest) -> bool:

@@ -93,7 +93,7 @@ LEASED_6 = Kept("ens4", MAC, ("fd00::32/128",), leased_6="fd00::32/128",
                 duid="00030001525400123456", iaid="00123456")  # fmt: skip
 
 
-def test_networkd_goes_on_with_a_lease_of_dhcpv6_as_the_same_client() -> None:
+def test_a_lease_of_dhcpv6_goes_on_as_the_same_client() -> None:
     """It renews the lease. In the file of ours, the address is not networkd's to take away."""
     found = made(LEASED_6)
     own = sections(found["/run/systemd/network/90-initpy-ens4.network"])
@@ -102,6 +102,10 @@ def test_networkd_goes_on_with_a_lease_of_dhcpv6_as_the_same_client() -> None:
     assert own["Address"] == {"Address": "fd00::32/128"}
     drop_in = sections(found["/run/systemd/network/10-netplan-ens4.network.d/initpy.conf"])
     assert drop_in == {"Network": {"KeepConfiguration": "yes"}, "DHCPv6": client}
+    path = "/run/NetworkManager/system-connections/initpy-ens4.nmconnection"
+    six = sections(found[path])["ipv6"]
+    assert six["dhcp-duid"] == "00:03:00:01:52:54:00:12:34:56"
+    assert six["dhcp-iaid"] == str(0x123456)
     # With a file of the user networkd has the address, and takes it away as it ends.
     unit = sections(found["/run/systemd/system/systemd-networkd.service.d/initpy.conf"])
     assert unit["Service"]["KillSignal"] == unit["Service"]["RestartKillSignal"] == "SIGKILL"

@@ -623,6 +623,15 @@ def test_a_card_is_meant_by_another_name_of_it_too() -> None:
     assert "link enp1s0" not in [each.label for each in desk.nodes()]
 
 
+def test_a_card_of_infiniband_is_refused_in_words() -> None:
+    desk = NetDesk(network(links=(LinkRequest(LinkMatch("ib0")),)))
+    plain = link(up=False)
+    desk.see(plain._replace(name="net/ib0", properties={**plain.properties, "type": "32"}))
+    desk.see(plain._replace(name="net/ib1", properties={**plain.properties, "type": "32"}))
+    assert "ib0: it is InfiniBand; it is not set up" in desk.reports()
+    assert "ib1" not in desk.reports() and desk.actions(SwitchLink) == []
+
+
 def test_a_card_does_not_take_the_name_of_one_that_keeps_it() -> None:
     names = (("52:54:00:00:00:00", "eth1"),)
     desk = NetDesk(network(names=names))
