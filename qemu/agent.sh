@@ -101,6 +101,16 @@ obey() {
         rm -f /run/lab-filler
         say "/run is empty again"
         ;;
+    refuse-forks)
+        # fork(2) returns EAGAIN to root as well. The smallest number that the kernel takes.
+        threads=$(cat /proc/sys/kernel/threads-max)
+        echo 20 >/proc/sys/kernel/threads-max
+        say "no process can be started"
+        ;;
+    allow-forks)
+        echo "$threads" >/proc/sys/kernel/threads-max
+        say "processes can be started again"
+        ;;
     signal-init)
         kill -"$2" 1
         say "signal $2 to process 1"

@@ -23,6 +23,8 @@ class Deed(StrEnum):
     STORM = "storm"  # some hundred `change` uevents of a disk
     FILL_RUN = "fill-run"
     EMPTY_RUN = "empty-run"
+    REFUSE_FORKS = "refuse-forks"  # no process can be started
+    ALLOW_FORKS = "allow-forks"
     SIGNAL_INIT = "signal-init"
     CARRIER_ON = "carrier-on"  # the cable of a network card
     CARRIER_OFF = "carrier-off"

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from initpy.core import subjects
 from initpy.core.actions import (
     Action,
     HandOver,
@@ -29,6 +30,7 @@ from initpy.core.boot import Boot
 from initpy.core.devices.graph import Device
 from initpy.core.events import (
     Answered,
+    BootStarted,
     DeviceChanged,
     DeviceRemoved,
     Enumerated,
@@ -45,6 +47,7 @@ from initpy.core.secret import Secret
 from initpy.core.unlock import attempts
 from initpy.scenario.model import FSTAB
 from initpy.simulation.explore.generate import Trial, draw
+from initpy.simulation.explore.otherstorage import with_other_storage
 from initpy.simulation.explore.search import judge_trial
 from initpy.simulation.machine.pid1 import Machine
 
@@ -305,6 +308,22 @@ def careless_of_copies(patch: Patch) -> None:
     patch.setattr(other_checks, "_obstacle", change)
 
 
+def thoughtless_of_hibernation(patch: Patch) -> None:
+    """25: root is checked and mounted at once, though a hibernated system may be resumed."""
+
+    def change(boot: Boot, whole: Handle, event: Event, now: float) -> tuple[Action, ...]:
+        if isinstance(event, BootStarted):
+            event = BootStarted(resume_over=True)
+        return whole(event, now)
+
+    at_the_boundary(patch, change)
+
+
+def deaf_to_late_arrays(patch: Patch) -> None:
+    """26: what has failed is tried again when a device shows, not when it can be used."""
+    patch.setattr(subjects, "_is_new", lambda before, present: before is None)
+
+
 @dataclass(frozen=True)
 class Row:
     """A fault, the trouble that brings it out, and what the oracle says of it."""
@@ -316,6 +335,7 @@ class Row:
 
 
 CHECKS = ("other checks",)  # no trouble, but what every fourth world has
+STORAGE = ("other storage",)  # nor these: worlds in the place of others
 UNREACHED = ("a-reachable-root-is-mounted", "an-unreachable-root-fails-in-time")
 ROWS = (
     Row(1, never_left_behind, ("unkillable",), UNREACHED),
@@ -336,6 +356,13 @@ ROWS = (
     Row(22, silent_about_checks, CHECKS, ("the-real-system-repeats-no-check",)),
     Row(23, murderous, CHECKS, ("no-other-check-is-killed",)),
     Row(24, careless_of_copies, CHECKS, ("only-what-fstab-names-is-checked",)),
+    Row(
+        25,
+        thoughtless_of_hibernation,
+        STORAGE,
+        ("nothing-is-changed-before-it-is-clear-what-is-resumed",),
+    ),
+    Row(26, deaf_to_late_arrays, STORAGE, UNREACHED),
 )
 
 
@@ -346,6 +373,11 @@ def worlds(trouble: tuple[str, ...]) -> Iterator[Trial]:
             trial = draw(number, ())
             if FSTAB in dict(trial.scenario.files):
                 yield trial
+            continue
+        if trouble == STORAGE:
+            scenario = draw(number, ()).scenario
+            if with_other_storage(number, scenario) is not None:
+                yield draw(number, ())
             continue
         trial = draw(number, trouble)
         if trial != draw(number, ()):

@@ -189,6 +189,25 @@ ROWS = (
         '        found["cmdline"] = " ".join(words)\n',
         ("runtime/test_runtime_secrets.py::test_no_secret_is_in_the_journal",),
     ),
+    Row(
+        20,
+        "a program that finds no room uses up a try",
+        "runtime/processes.py",
+        "                if not shortage.passes(error) or key in self._stopped:\n"
+        "                    raise\n",
+        "                raise\n",
+        (
+            "runtime/test_runtime_processes.py::test_r5_a_program_is_started_once_there_is_room_for_it",
+        ),
+    ),
+    Row(
+        20,
+        "what is read from a disk is given up where there is no room for a process",
+        "runtime/aside.py",
+        "if shortage.passes(error) and pause < left:",
+        "if False:",
+        ("runtime/test_runtime_aside.py::test_a_call_is_made_once_there_is_room_for_a_process",),
+    ),
 )
 
 

@@ -101,6 +101,9 @@ class Udev:
     def _looked(self, name: str) -> None:
         """A worker has finished with the first event of this device."""
         queue = self._queues[name]
+        if self._world.short:  # no worker can be started
+            self._working[name] = self._world.agenda.after(AGAIN_SECONDS, self._looked, name)
+            return
         if self._reads(queue[0]):
             if self._world.silent and self._hangs(name, queue[0].block):
                 return

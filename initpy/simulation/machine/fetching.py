@@ -7,8 +7,8 @@ from typing import NamedTuple
 from initpy.core.actions import Fetch
 from initpy.core.events import Fetched
 from initpy.core.secret import Secret
-from initpy.simulation.kernel.process import Wait
-from initpy.simulation.kernel.reading import ready
+from initpy.simulation.kernel.process import Exactly, Wait
+from initpy.simulation.kernel.reading import AGAIN_SECONDS, ready
 from initpy.simulation.world.plans import FileSystem, Header
 from initpy.simulation.world.world import World
 
@@ -31,7 +31,9 @@ def event_of(key: tuple[str, int], read: object) -> Fetched:
 
 
 def fetch(world: World, action: Fetch) -> Generator[Wait, None, Read]:
-    """Do what the action says."""
+    """Do what the action says, once there is room for a process."""
+    while world.short:
+        yield Exactly(AGAIN_SECONDS)
     if action.program:
         return (yield from _script(world, action.program))
     yield READ_SECONDS

@@ -94,6 +94,10 @@ class Stage:
                 world.run_full = act.deed is Deed.FILL_RUN
                 what = "full" if world.run_full else "empty again"
                 world.kernel(f"INITPY-LAB /run is {what}")
+            case Deed.REFUSE_FORKS | Deed.ALLOW_FORKS:
+                world.short = act.deed is Deed.REFUSE_FORKS
+                can = "no process can be started" if world.short else None
+                world.kernel(f"INITPY-LAB {can or 'processes can be started again'}")
             case Deed.CARRIER_ON | Deed.CARRIER_OFF | Deed.SERVER_UP | Deed.SERVER_DOWN:
                 self._to_network(act.deed, act.argument)
             case Deed.SIGNAL_INIT:

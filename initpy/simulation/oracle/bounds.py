@@ -24,6 +24,7 @@ GRACE = 10.0  # after each hold, R6
 EFFECT = 20.0  # of a command that has ended well and shows nothing
 LOOK_AGAIN = 10.0  # what was missed is found again so often
 OTHERS = 5.0 + 5.0  # a group that root= does not name, when nothing else is left
+SHORT = 15.0  # that no process can be started, and all waits
 POOL_PATIENCE = 30.0  # of a pool that lacks disks, jobs/extra/zfs.toml
 RESUME_WAIT = 10.0  # for a device that may hold a hibernated system, once root is there
 LEAVING = 5.0  # a tool that works for other devices, before the handover
@@ -100,6 +101,8 @@ def trouble(case: Case) -> float:
     # A call of process 1 is tried again after 1, 2, 4... seconds at most, and never later than 30.
     for each in case.expected.scenario.syscalls:
         seconds += LOOK_AGAIN + sum(min(2.0**number, 30.0) for number in range(each.fails))
+    if {Deed.FILL_RUN, Deed.REFUSE_FORKS} & {*deeds}:
+        seconds += SHORT + LOOK_AGAIN * steps
     return seconds + LOOK_AGAIN * deeds.count(Deed.STORM)
 
 

@@ -5,6 +5,7 @@ The oracle's own account: which arrays may be looked into, when, and what a look
 
 from collections.abc import Iterator
 
+from initpy.scenario.acts import Deed
 from initpy.scenario.model import Layer
 from initpy.simulation.oracle.case import SLACK, Case, Found
 from initpy.simulation.oracle.expected import Item
@@ -184,6 +185,9 @@ def _inactive_since(case: Case, name: str, work: Work) -> float:
 
 def nothing_is_written_to_what_is_only_looked_into(case: Case) -> Found:
     """R9: not one write to a disk of an array that was looked into and not started for good."""
+    full = any(each.deed is Deed.FILL_RUN for each in case.expected.scenario.faults)
+    if full and len(case.story.engines) > 1:
+        return  # no engine could leave word to the next of what it looked into
     for time, name, what in case.refused:
         yield time, f"a write to {name}, which is read-only: {what}"
     started = {item.name for _, _, item in case.starts()}

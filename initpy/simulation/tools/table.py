@@ -16,7 +16,7 @@ from initpy.simulation.kernel.process import (
     Process,
     Work,
 )
-from initpy.simulation.kernel.reading import ready
+from initpy.simulation.kernel.reading import AGAIN_SECONDS, ready
 from initpy.simulation.kernel.udev import Udev
 from initpy.simulation.tools import (
     bcache,
@@ -122,6 +122,9 @@ def start(
     program = call.program
     if program == "env":
         program = next(word for word in call.words[1:] if "=" not in word)
+    if world.short:
+        later = _once_there_is_room(world, _work(world, udev, program, call))
+        return Process(world, later, ended, progressed=progressed)
     wrong = sabotage.of(world, program, call.words) if world.scenario.tools else None
     way = wrong.way if wrong is not None else None
     if way is Way.HANGS:
@@ -178,6 +181,13 @@ def _work(world: World, udev: Udev, program: str, call: Call) -> Work:
             return answer
     world.cannot(f"the program `{' '.join(call.words)}`")
     return Answer(127, complaints=f"cannot run {program}: it is not modelled")
+
+
+def _once_there_is_room(world: World, work: Work) -> Work:
+    """The runtime tries again to start it (runtime/shortage.py)."""
+    while world.short:
+        yield Exactly(AGAIN_SECONDS)
+    return (yield from work)
 
 
 def _hang() -> Work:

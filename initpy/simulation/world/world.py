@@ -146,6 +146,7 @@ class World:
         self.written: dict[str, tuple[float, str]] = {}  # disk -> its first write, and what it was
         self.refused: list[tuple[float, str, str]] = []  # writes to what is read-only
         self.run_full = False
+        self.short = False  # no process can be started
         # What holds a hibernated system: swap, or a file system with a swap file.
         self.hibernated: FileSystem | None = None
         self.location: tuple[str, int] | None = None  # of it, in a variable of the firmware

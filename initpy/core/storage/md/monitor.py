@@ -55,7 +55,17 @@ def mark(context: Context, name: str) -> list[str]:
         return _mark(context, name)
     members = context.devices.slaves(name) if firmware.is_volume(device) else (device,)
     box = firmware.container(context, members)
+    if box is None and firmware.is_volume(device):
+        return _untold(context, device)
     return _mark(context, box.name) if box is not None else []
+
+
+def _untold(context: Context, volume: Device) -> list[str]:
+    """Mark a read-only volume whose container was not told of: it may have no monitor."""
+    waits = _needs_monitor(volume) and _is_read_only(volume)
+    if not _set(context, volume, AWAITED if waits else None):
+        return []
+    return [volume.name, *(each.name for each in partitions(context.devices, volume.name))]
 
 
 def ended(context: Context, name: str) -> list[str]:
