@@ -93,6 +93,9 @@ def step(context: Context, instance: Instance, sources: Sequence[Source]) -> Non
         instance.reason = f"waits for {other}, which opens a volume of the same name"
     elif header is not None and header.stage is Stage.READING:
         instance.reason = "its header is being checked"
+        if instance.stalled:
+            why = f"{instance.subject} does not answer; the key is tried once it does"
+            context.prompts.reply(instance.key, False, why)
     else:
         if attempt is None and ready is not None:
             attempt = volume.attempt = ready.take(context, instance, volume)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from initpy.simulation.oracle.case import SLACK, Case, Found
 from initpy.simulation.oracle.parameters import GRACE
 from initpy.simulation.oracle.story import Failure, Prompt, Span, Work, total
-from initpy.simulation.oracle.unready import unsure_prompts
+from initpy.simulation.oracle.unready import CHECK_SECONDS, unsure_prompts
 
 WRONG_PASSPHRASE = 2  # EXIT CODES in cryptsetup(8)
 
@@ -104,7 +104,8 @@ def every_request_is_answered(case: Case) -> Found:
         end = alive if request.answered is None else request.answered
         span = Span(request.start, end)
         unlocks = [Span(each.start, each.over) for each, _ in case.unlocks()]
-        if end - request.start - total((*unlocks, *drivers), span) > ANSWER_SECONDS:
+        patience = ANSWER_SECONDS + (CHECK_SECONDS if case.expected.silent_disks else 0.0)
+        if end - request.start - total((*unlocks, *drivers), span) > patience:
             yield end, f"{request.kind} of {request.start:.1f} s is not answered"
 
 
