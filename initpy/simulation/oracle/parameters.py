@@ -285,7 +285,8 @@ Read = Callable[[_Reader, str, str | None], None]
 
 def _root(reader: _Reader, key: str, value: str | None) -> None:
     reader.wishes.root = Name("", value) if value == GPT_AUTO else name_of(value or "")
-    if (value or "").partition(":")[0] in SERVED:
+    host = re.match("[^/=]+:/", value or "")  # of an export
+    if host or (value or "").partition(":")[0] in SERVED:
         reader.wishes.unclear.append(key)
 
 
