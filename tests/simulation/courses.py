@@ -2,6 +2,8 @@
 
 ANOTHER_COURSE = {
     "debian-12-btrfs": "which disk is ready last, and is mounted, depends on the machine",
+    "debian-12-raid-on-luks": "which volume is asked for first depends on which is ready first",
+    "ext4-journal-on-array": "how often the check fails before the array runs is by chance",
     "linear-old-on-raid0": "its model of libblkid sees one superblock on a disk, not two",
     "luks-once-lost": "whether a module is tried again before root is mounted depends on the pace",
     "lvm-same-name": "whether LVM knows of two groups when it is asked depends on the pace",
