@@ -21,12 +21,10 @@ from initpy.core.network.link import (
     key_of,
     leads_to,
     leased,
-    static,
     told_addresses,
     uses_dhcp,
-    with_routes,
-    without_default,
 )
+from initpy.core.network.linkconfig import config_of
 from initpy.core.network.moves import carry, client_for, limit_of, move, told_of, waits_for
 from initpy.core.network.properties import (
     ALTNAMES,
@@ -242,6 +240,13 @@ class Links:
             record(context, link)
             if change is Change.BOUND:
                 self._bound(context, link)
+            elif link.state is LinkState.READY and not context.goals.root_mounted:
+                config = config_of(context.settings.network, link)
+                if config != link.config:  # another router, say
+                    context.report(
+                        f"{link.name}: the renewed lease has another router or MTU", detail=True
+                    )
+                    self.configure(context, link, config)
         if link.state is LinkState.SEARCHING:
             link.reason = told_of(client)
         flush(context, link)
@@ -289,14 +294,7 @@ class Links:
             # Not at once: a link that comes with this same event may have its address already.
             self.undecided = self.undecided or active is None
             return
-        lease, settings = link.lease, context.settings.network
-        config = leased(request, lease) if lease else static(request)
-        if ipv6.uses_it(request):
-            config = ipv6.config(link, request)
-        if settings is not None and settings.routes:
-            config = with_routes(config, link.name, settings.routes)
-        if link.further:
-            config = without_default(config)
+        config = config_of(context.settings.network, link)
         if ipv6.has_its_own(request) and config == LinkConfig():
             self._is_ready(context, link)
         else:
