@@ -25,7 +25,13 @@ from initpy.core.network.mountedroot import how_to, versions
 from initpy.core.network.nfsoptions import UDP, unknown
 from initpy.core.network.properties import DRIVER, EXPORT_NAME, NFS, NFS_3, SOURCE
 from initpy.core.network.retries import pause_after
-from initpy.core.network.rootpath import RootPathError, names_target, paths, root_of
+from initpy.core.network.rootpath import (
+    RootPathError,
+    names_target,
+    odd_options,
+    paths,
+    root_of,
+)
 from initpy.core.network.serverhost import ServerHost
 from initpy.core.state.context import Context
 from initpy.core.state.goals import SYSROOT
@@ -124,6 +130,8 @@ class Exports:
                 except RootPathError as error:
                     self._tell(context, f"{link.name}: {error}")
                     return False
+                for each in odd_options(lease):
+                    self._tell_once(context, f"the root-path of {lease.server}: expected {each}")
         if isinstance(root, NfsRoot):
             address = link.addresses[0] if link.addresses else ""
             self.paths = paths(root.path, address, _host_name(link))
@@ -175,6 +183,11 @@ class Exports:
         self.problem = text
         if text != self.told:
             self.told = text
+            context.report(text)
+
+    def _tell_once(self, context: Context, text: str) -> None:
+        if text not in self.passed:
+            self.passed.add(text)
             context.report(text)
 
     # The subject

@@ -35,6 +35,14 @@ def root_of(lease: Reply, told: NfsRoot | None) -> NfsRoot:
     )
 
 
+def odd_options(lease: Reply) -> tuple[str, ...]:
+    """What is odd about the NFS options of a root-path: what would be right for them."""
+    try:
+        return nfswords.export(_plain(lease)).notes if lease.root_path else ()
+    except nfswords.NfsNameError:
+        return ()
+
+
 def names_target(lease: Reply, settings: NetworkSettings) -> bool:
     """Whether the root-path is of a target to log in to, and not of an export to be mounted."""
     return _words(lease)[0] in (ISCSI, NBD) or _asked(settings) is not None

@@ -363,6 +363,16 @@ def test_an_option_that_only_a_newer_kernel_could_have_is_left_out_once_the_kern
     assert "the kernel takes no such mount option: soft; it is tried again" in desk.reports()
 
 
+def test_odd_options_of_a_root_path_are_told_once() -> None:
+    desk = up(network(from_dhcp=True))
+    desk.lease(root_path="10.0.2.1:/srv/root,sec=frob,soft")
+    desk.configured()
+    told = "the root-path of 10.0.2.2: expected sec=, one of sys and none, not 'frob'"
+    assert desk.reports().count(told) == 1
+    assert "soft" in desk.mounts()[-1].options
+    assert "sec=frob" not in desk.mounts()[-1].options
+
+
 def test_udp_without_proto_is_udp_too() -> None:
     desk = up(network(root=NfsRoot("10.0.2.1", "/srv/root", "3", ("udp",))))
     desk.lease()
@@ -660,6 +670,19 @@ def test_another_server_cannot_change_a_lease_that_is_renewed() -> None:
     desk.reply(DhcpKind.ACK, lease=100.0)
     desk.wait(60.0)
     assert len(desk.configs()) == 1 and "lost" not in desk.reports()
+
+
+def test_a_renewed_lease_may_have_another_router() -> None:
+    desk = renewing()
+    desk.reply(DhcpKind.ACK, lease=100.0, routers=("10.0.2.254",))
+    assert [each.routes for each in desk.configs()] == [
+        (), (Route("0.0.0.0/0", "10.0.2.254"),),
+    ]  # fmt: skip
+    assert len({each.addresses for each in desk.configs()}) == 1
+    desk.configured()
+    desk.wait(desk.now + 10.0)
+    desk.mounted()
+    assert len(desk.configs()) == 2
 
 
 def test_a_refusal_of_another_server_counts_if_that_of_the_lease_is_silent() -> None:
