@@ -74,8 +74,17 @@ class Assembly:
                 self.tree.add_host(Path(each.name))
 
     def add_own(self, base: str, paths: Iterable[str]) -> None:
-        """Add those files of the machine whose root is at `base` that are there."""
-        there = ((Path(f"{base}{path}"), path) for path in paths)
+        """Add those files of the machine whose root is at `base` that are there.
+
+        A path may be a pattern: a folder may have files besides that are nobody's business here.
+        """
+        root = Path(base or "/")
+        every = (
+            each
+            for path in paths
+            for each in (sorted(root.glob(path[1:])) if "*" in path else [root / path[1:]])
+        )
+        there = ((each, f"/{each.relative_to(root)}") for each in every)
         self.add_placed(pair for pair in there if self._is_usable(pair[0]))
 
     def _is_usable(self, path: Path) -> bool:

@@ -73,7 +73,7 @@ def test_what_is_no_file_is_left_out_of_the_image_with_a_line(kind: str, tmp_pat
     path.parent.mkdir(parents=True)
     KINDS[kind](path)
     assembly = Assembly()
-    assembly.add_own(str(tmp_path), ["/etc/nvme/hostnqn", "/etc/absent"])
+    assembly.add_own(str(tmp_path), ["/etc/nvme/hostnqn", "/etc/absent", "/etc/absent/*.link"])
     assembly.add_files((), [Wanted(str(path), "x.toml")])
     assert not assembly.missing and len(assembly.tree) == 0
     line = f"{path}: left out of the image, as it is neither a file nor a folder"

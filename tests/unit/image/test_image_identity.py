@@ -215,8 +215,11 @@ def test_a_job_files_files_of_a_machine_are_in_its_own_image_only(tmp_path: Path
     (base / "etc/zfs/keys").mkdir(parents=True)
     (base / "etc/hostid").write_text("1234")
     (base / "etc/zfs/keys/a").write_text("key")
+    (base / "etc/net").mkdir()
+    (base / "etc/net/10-lan.link").write_text("[Match]")
+    (base / "etc/net/20-wg.netdev").write_text("PrivateKey=")
     job = tmp_path / "pool.toml"
-    wanted = '["/etc/hostid", "/etc/zfs/keys", "/etc/zfs/zpool.cache"]'
+    wanted = '["/etc/hostid", "/etc/zfs/keys", "/etc/zfs/zpool.cache", "/etc/net/*.link"]'
     job.write_text(f'summary = "a pool"\n[image]\nof_machine = {wanted}\n')
     for number, (identity, found) in enumerate(
         (
@@ -230,3 +233,5 @@ def test_a_job_files_files_of_a_machine_are_in_its_own_image_only(tmp_path: Path
         tree = assemble(replace(request(folder, identity), jobs=(job,))).tree
         assert text(tree, "/etc/hostid") == found
         assert ("/etc/zfs/keys/a" in tree) is bool(found)
+        assert ("/etc/net/10-lan.link" in tree) is bool(found)
+        assert "/etc/net/20-wg.netdev" not in tree
