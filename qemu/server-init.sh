@@ -15,7 +15,7 @@ nfs_up() {
         modprobe nfsd
         mount -t nfsd nfsd /proc/fs/nfsd
         rpcbind -w
-        rpc.mountd
+        rpc.mountd --port 20048
     fi
     # Without a lease of 90 s clients that knew the server before would have to be awaited, and no
     # client gets a lock before 50 s.

@@ -309,12 +309,16 @@ def _nfs(server: Server, _link: str, disks: list[str]) -> list[str]:
     options = "rw,no_root_squash,no_subtree_check,insecure,async"
     options += ",fsid=0" if server.pseudo_root else ""
     nfsd = shlex.join(["nfs_up", "--port", str(server.port), *without])
-    export = f"exportfs -o {options} '{clients}:{server.export}'"
+    path = server.link or server.export
+    # Relative: exportfs follows it from the machine's root, a client from that of the exports.
+    target = os.path.relpath(server.export, Path(server.link).parent)
+    links = [f"ln -sfn {target} /srv{server.link}"] if server.link else []
+    export = f"exportfs -o {options} '{clients}:{path}'"
     stop = "rpc.nfsd 0"
     if server.withdraws:
-        stop = f"exportfs -u '{clients}:{server.export}'; exportfs -f"
+        stop = f"exportfs -u '{clients}:{path}'; exportfs -f"
     return [
-        *_function("start", server, f"mount_export {device} {server.export}", export, nfsd),
+        *_function("start", server, f"mount_export {device} {server.export}", *links, export, nfsd),
         *_function("answer", server, nfsd),
         *_function("stop", server, stop),
     ]

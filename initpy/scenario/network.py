@@ -219,8 +219,17 @@ def _export(table: Table, server: Server) -> Server:
         versions=versions,
         refuses=table.boolean("refuses", False),
         withdraws=table.boolean("withdraws", False),
+        link=_link(table),
         pseudo_root=table.boolean("pseudo_root", False),
     )
+
+
+def _link(table: Table) -> str:
+    """Read the path of a symbolic link that is exported; "" for none."""
+    link = table.string("link", "")
+    if link and not re.fullmatch("(/[a-z0-9-]+)+", link):
+        raise table.wrong("link", "a path such as /srv/current")
+    return link
 
 
 def _serves(table: Table, disks: tuple[Disk, ...], taken: set[str]) -> tuple[str, ...]:

@@ -226,6 +226,7 @@ def _server(server: Server) -> list[str]:
         *_pair("tls", server.tls, False),
         *_pair("refuses", server.refuses, False),
         *_pair("withdraws", server.withdraws, False),
+        *_pair("link", server.link, ""),
         *_pair("pseudo_root", server.pseudo_root, False),
         *_pair("root_path", server.root_path, ""),
         *_pair("resolves", server.resolves, ""),

@@ -99,6 +99,7 @@ ONLY_IN_THE_FULL_MATRIX = {
     "net-multipath-portal-late": _PATHS,
     "net-nbft": _NVME,
     "net-nbft-beside-ip": _NVME,
+    "net-nvme-host-name": _NVME,
     "net-nvme-config-json": _NVME,
     "net-nvme-connection-lost": _NVME,
     "net-nvme-engine-killed": _NVME,

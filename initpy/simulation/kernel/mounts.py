@@ -159,7 +159,7 @@ def _mount_nfs(
             number = errno.EINVAL
         elif server.versions and version not in server.versions:
             number = errno.EPROTONOSUPPORT
-        elif (source.rpartition(":")[2].rstrip("/") or "/") != _exported(server, version):
+        elif (source.rpartition(":")[2].rstrip("/") or "/") not in _exported(server, version):
             number = errno.ENOENT
         elif server.refuses:
             number = errno.EACCES
@@ -170,9 +170,11 @@ def _mount_nfs(
     return 0, ""
 
 
-def _exported(server: Server, version: str) -> str:
-    """The path of an export, as a version of NFS shows it (exports(5), fsid=)."""
-    return "/" if server.pseudo_root and version == "4" else server.export
+def _exported(server: Server, version: str) -> tuple[str, ...]:
+    """The paths of an export, as a version of NFS shows it (exports(5), fsid=)."""
+    if server.pseudo_root and version == "4":
+        return ("/",)
+    return (server.link, server.export) if server.link else (server.export,)
 
 
 def _mount_share(
