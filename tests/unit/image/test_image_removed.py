@@ -62,6 +62,8 @@ HARMLESS = {
         "no job asks for a built-in driver; drivers are asked for by alias",
     r"/usr/lib/udev/(ata|scsi|cdrom)_id": "a warning: links by serial number only",
     r".*/64-initpy-btrfs\.rules": "a btrfs on one device is never incomplete",
+    r".*/80-initpy-net-names\.rules|.*/systemd/network/.*\.link":
+        "the card has the kernel's name then: these command lines name none",
     r"(/usr)?/s?bin/(e2fsck|fsck\..*)": "a warning: the file system is not checked",
     r".*/lib(com_err|e2p|ext2fs|uuid)\.so.*": "e2fsck's",
     r".*/libgcc_s\.so\.1|.*/ossl-modules/.*": "a warning: most volumes need none",
