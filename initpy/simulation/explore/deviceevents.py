@@ -1,4 +1,4 @@
-"""Random events of devices: names that go to another disk, partitions read anew, workers killed.
+"""Random events of devices: names that go to others, partitions read anew, workers that die, stops.
 
 What a kernel and udevd do to those who listen, beside what `adverse` has. Drawn from a generator of
 its own, so that worlds without them stay what they are.
@@ -74,6 +74,19 @@ def _workers_killed(chance: random.Random, scenario: Scenario) -> Scenario:
     return _with(scenario, *((at, Deed.KILL_UDEV_WORKERS, "") for at in times))
 
 
+def _stutters(chance: random.Random, scenario: Scenario) -> Scenario:
+    """A disk answers, and then does not for some seconds, again and again: it is slow, or reset."""
+    disks = [each.name for each in _own(scenario) if each.present]
+    if not disks:
+        return scenario
+    disk, at = chance.choice(disks), chance.choice(TIMES)
+    for _ in range(chance.choice((2, 4, 6))):
+        pause = chance.choice((0.5, 3.0, 8.0))
+        scenario = _with(scenario, (at, Deed.FREEZE, disk), (at + pause, Deed.THAW, disk))
+        at += pause + chance.choice((0.2, 1.0, 4.0))
+    return scenario
+
+
 KINDS: tuple[Callable[[random.Random, Scenario], Scenario], ...] = (
-    _another_of_that_name, _reread, _workers_killed,
+    _another_of_that_name, _reread, _workers_killed, _stutters,
 )  # fmt: skip

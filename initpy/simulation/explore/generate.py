@@ -25,7 +25,7 @@ from initpy.simulation.explore.otherchecks import with_other_checks
 from initpy.simulation.explore.otherstorage import with_other_storage
 from initpy.simulation.explore.sessions import with_sessions
 from initpy.simulation.explore.shortages import with_shortage
-from initpy.simulation.explore.stacks import LABEL, UUID, Stack, luks_uuid, lvm_conf
+from initpy.simulation.explore.stacks import LABEL, UUID, Stack, luks_uuid, lvm_conf, with_mbr
 from initpy.simulation.oracle.expected import PARITY, expected_of
 from initpy.simulation.oracle.reach import root_reach
 from initpy.simulation.oracle.sure import Sure
@@ -121,7 +121,7 @@ def draw(number: int, troubles: tuple[str, ...] | None = None) -> Trial:
     scenario = with_other_checks(number, with_device_events(number, scenario))
     scenario = with_shortage(number, scenario)
     trouble = troubles_of(number) if troubles is None else troubles
-    scenario = with_adversity(number, scenario, *trouble)
+    scenario = with_mbr(number, with_adversity(number, scenario, *trouble))
     files = (*scenario.files, *lvm_conf(scenario.layers))
     scenario = expecting(replace(scenario, files=files))
     return Trial(scenario, with_monitors(number, scenario, _random_faults(chance, on)), number)

@@ -6,12 +6,14 @@ the disks are used up. The sizes are such that the real tools can make the same 
 
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from initpy.scenario.model import Disk, Layer, Partition
+from initpy.scenario.layers import MOST_PRIMARY
+from initpy.scenario.model import Disk, Layer, Partition, Scenario
 
 MEBI = 1 << 20
 LABEL, UUID = "initpy-root", "7a0c1f7e-52b5-4d0c-9a53-0d3c6e1f0001"
+MBR = 0.3  # of the partition tables
 # level -> how many members are drawn
 LEVELS = {
     "raid0": (2, 2), "raid1": (2, 3), "raid4": (3, 3), "raid5": (3, 4), "raid6": (4, 4),
@@ -114,6 +116,20 @@ class Stack:
         self.layers.append(Layer("partitions", "", (disk,), parts=parts))
         self.spare.append(second)
         return first
+
+
+def with_mbr(number: int, scenario: Scenario) -> Scenario:
+    """The world of that number with an MBR instead of some GPTs of which nothing is named."""
+    chance = random.Random(f"tables {number}")
+    layers = tuple(
+        replace(each, metadata="mbr")
+        if each.kind == "partitions" and not each.metadata and chance.random() < MBR
+        and len(each.parts) <= MOST_PRIMARY
+        and not any(part.label or part.uuid or part.type for part in each.parts)
+        else each
+        for each in scenario.layers
+    )  # fmt: skip
+    return replace(scenario, layers=layers)
 
 
 def lvm_conf(layers: Iterable[Layer]) -> tuple[tuple[str, str], ...]:
