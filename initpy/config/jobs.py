@@ -302,13 +302,17 @@ def _advice(job: Table) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 
 def _words_by_parameter(job: Table, key: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    table = Table(f"{job.where}: {key}", job.get(key, dict, "parameters", {}))
+    if key not in job.content:
+        return ()
+    table = Table(f"{job.where}: {key}", job.get(key, dict, "parameters"))
     return tuple((parameter, table.words(parameter)) for parameter in table.content)
 
 
 def _write(table: Table) -> tuple[tuple[str, str], ...]:
     """The attributes of sysfs that the job writes: below the device's own folder only."""
-    given = table.get("write", dict, "a table of attributes", {})
+    if "write" not in table.content:
+        return ()
+    given = table.get("write", dict, "a table of attributes")
     for name, text in given.items():
         if not isinstance(text, str):
             raise InputError(f"{table.where}: write.{name}", text, "a text")

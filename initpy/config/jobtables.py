@@ -37,6 +37,8 @@ class Table(NamedTuple):
         return value
 
     def words(self, key: str) -> tuple[str, ...]:
+        if key not in self.content:  # most keys are not: a boot asks for two thousand
+            return ()
         value = self.get(key, list, "a list of strings", [])
         if not all(isinstance(each, str) and each for each in value):
             shown = job_value(key, value)
@@ -44,6 +46,8 @@ class Table(NamedTuple):
         return tuple(value)
 
     def strings(self, key: str) -> dict[str, str]:
+        if key not in self.content:
+            return {}
         value = self.get(key, dict, "a table of strings", {})
         for name, text in value.items():
             if not isinstance(text, str) or not text.lstrip("!"):
@@ -63,7 +67,9 @@ class Table(NamedTuple):
         return Match.of(*tables)
 
     def number(self, key: str, default: float, lowest: float) -> float:
-        value = self.content.get(key, default)
+        if key not in self.content:
+            return float(default)
+        value = self.content[key]
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not (number and lowest <= value < LIMIT):  # TOML knows nan and inf
             raise InputError(f"{self.where}: {key}", value, f"a number, {lowest:g} or more")
@@ -84,6 +90,8 @@ class Table(NamedTuple):
 
     def pattern(self, key: str, text: str) -> str:
         """A regular expression of Python's re, which may have `{PROPERTY}` in it."""
+        if not text:
+            return text
         try:
             re.compile(IN_PATTERN.sub("x", text), re.MULTILINE)
         except re.error as error:

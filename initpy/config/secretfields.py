@@ -200,7 +200,7 @@ def hidden(rows: Iterable[Row], name: str, value: str) -> str:
         if key in row.names:
             return row.hide(value)
     # None of the tables knows it: whose name ends so is meant to be kept secret, also mistyped.
-    if RECORD.match(value):
+    if re.match(RECORD, value):
         return _assignment(value)
     meant = re.split("[.-]", key)[-1] in SECRET_WORDS or re.search(MISTYPED, key)
     return _unless_switch(value) if meant else url(value)
@@ -222,7 +222,7 @@ ISCSI_RECORDS = frozenset(
     for part in ("node.session", "discovery.sendtargets")
     for way in ("", "_in")
 )
-RECORD = re.compile(r"[a-z.]+\.auth\.password(_in)?=")
+RECORD = r"[a-z.]+\.auth\.password(_in)?="  # compiled when there is one
 # Debian's key scripts whose argument is the name of a device, of a key, or a path, crypttab(5).
 SCRIPTS = frozenset(("decrypt_derived", "decrypt_keyctl", "passdev"))
 

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable
 
 # A part of a span; without a unit it is seconds.
-PART = re.compile(r"([0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})(?![0-9.]) *([a-zA-Zµμ]*)")
+# Compiled when there is one: that takes a moment.
+PART = r"([0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})(?![0-9.]) *([a-zA-Zµμ]*)"
 UNITS = {
     each: seconds
     for names, seconds in (
@@ -21,7 +22,7 @@ LIMIT = "x-systemd.device-timeout"  # the mount option, systemd.mount(5)
 
 def seconds_of(text: str) -> float | None:
     """Return the seconds of a time span; None if it is none, or `infinity`."""
-    parts = PART.findall(text)
+    parts = re.findall(PART, text)
     if not parts or "".join(map("".join, parts)) != text.replace(" ", ""):
         return None
     if any(unit not in UNITS for _, unit in parts):

@@ -19,7 +19,8 @@ KEY_SOURCE = "keysource:"
 # A key that a program has to decrypt, or that is in an image: dracut's crypt-gpg, crypt-loop.
 WRAPPED = (".gpg", ".img")
 # What may follow the key's device: the volume that the key is for.
-BEHIND = re.compile(r"(.+):((?:UUID|LABEL|PARTUUID|PARTLABEL)=[^:]+|/dev/[^:]+)")
+# Compiled when there is one: that takes a moment.
+BEHIND = r"(.+):((?:UUID|LABEL|PARTUUID|PARTLABEL)=[^:]+|/dev/[^:]+)"
 KEY = "[UUID=]/PATH of a key file in the image, or [UUID=]/PATH:DEVICE"
 
 
@@ -268,7 +269,7 @@ def _luks_key(volumes: Volumes, parameter: Parameter) -> None:
     uuid, path = "", text
     if separator and re.fullmatch(UUID, first):
         uuid, path = _uuid(parameter, first, KEY), rest
-    found = BEHIND.fullmatch(path) if uuid == "" else None
+    found = re.fullmatch(BEHIND, path) if uuid == "" else None
     if found and (before := crypttab.parse_key(found[1])) is not None and before.device is not None:
         # dracut.cmdline(7) names the volume behind the device: PATH:DEVICE:UUID=…
         if not re.fullmatch(UUID, name := found[2].removeprefix("UUID=")):

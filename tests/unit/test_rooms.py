@@ -222,3 +222,26 @@ def test_the_rooms_of_the_core_stand_on_each_other() -> None:
     for number, room in enumerate(CORE_FLOORS):
         assert not graph[room] & set(CORE_FLOORS[number + 1 :]), room
     assert order[-1] == "boot"
+
+
+# What makes a class in ten times the time, and where its like is.
+SLOWLY_MADE = {
+    "typing": ("NamedTuple", "initpy.core.tuples"),
+    "dataclasses": ("dataclass", "initpy.core.slots"),
+}
+# They show the original to type checkers; the desk alone reads the machine's configuration.
+MAY_MAKE_SLOWLY = {"core/tuples.py", "core/slots.py", "config/image.py"}
+
+
+@pytest.mark.parametrize("room", ["core", "config"])
+def test_classes_of_the_boot_are_made_quickly(room: str) -> None:
+    """A boot waits for each class of these rooms."""
+    for path in modules(room):
+        if str(path.relative_to(PACKAGE)) in MAY_MAKE_SLOWLY:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module in SLOWLY_MADE:
+                name, where = SLOWLY_MADE[node.module]
+                assert name not in {each.name for each in node.names}, (
+                    f"{path}: import {name} from {where}"
+                )

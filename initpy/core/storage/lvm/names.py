@@ -6,13 +6,13 @@ import re
 NAME = r"[A-Za-z0-9_+.][A-Za-z0-9_+.-]*"
 OTHER_FOLDERS = ("mapper", "md", "disk", "bcache", "block", "cciss", "ida", "rd", "loop", "shm")
 # Device mapper names join group and volume with a hyphen, and double those within.
-MAPPED = re.compile(r"((?:[^-]|--)+)-((?:[^-]|--)+)")
+MAPPED = r"((?:[^-]|--)+)-((?:[^-]|--)+)"  # compiled when there is one
 
 
 def volume_of(path: str) -> tuple[str, str] | None:
     """Group and volume that a path of a device may mean; None when it cannot be a volume's."""
     if path.startswith("/dev/mapper/"):
-        found = MAPPED.fullmatch(path.removeprefix("/dev/mapper/"))
+        found = re.fullmatch(MAPPED, path.removeprefix("/dev/mapper/"))
         names = [each.replace("--", "-") for each in found.groups()] if found else []
     else:
         names = path.removeprefix("/dev/").split("/")
