@@ -26,7 +26,7 @@ PATIENCE_SECONDS = 3.0
 # And while its device is not there they are not asked at once: with the disks that come meanwhile
 # there may be the volume that holds it, whose passphrase the user knows.
 ABSENT_SECONDS = 2.0
-# A header check that takes longer meets a disk that does not answer: it holds nothing any more.
+# A header that takes longer to read or check meets a disk that does not answer: it holds nothing.
 CHECK_SECONDS = 30.0
 HEADERS = "/run/initpy/headers"
 
@@ -180,7 +180,7 @@ class Fetchings:
         context.current.stir(HoldKind.PERSON)
         self._try(found, source)
         context.machine.timers.cancel(Timer.ABSENT, instance.key)
-        if fetch.check:
+        if fetch.check or fetch.keep:
             context.machine.timers.start(Timer.STALL, instance.key, context.now + CHECK_SECONDS)
         if not (fetch.keep or fetch.check):
             due = context.now + PATIENCE_SECONDS

@@ -291,6 +291,12 @@ class Case:
         return self.entries[order].engine
 
     @property
+    def forgets(self) -> bool:
+        """Whether engines have died that could leave no word to the next: /run was full."""
+        faults = self.expected.scenario.faults
+        return len(self.story.engines) > 1 and any(each.deed is Deed.FILL_RUN for each in faults)
+
+    @property
     def mounted(self) -> tuple[float, int] | None:
         """When root was mounted: time and step."""
         for work in self.story.works:

@@ -68,6 +68,8 @@ def no_link_has_two_addresses(case: Case) -> Found:
 
     Several fixed addresses of one version are one source: the command line.
     """
+    if case.forgets:
+        return
     words = case.expected.scenario.cmdline.split()
     asked = [each.removeprefix("ip=") for each in words if each.startswith("ip=")]
     shared = any(":" not in each for each in asked)

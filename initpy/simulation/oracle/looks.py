@@ -5,7 +5,6 @@ The oracle's own account: which arrays may be looked into, when, and what a look
 
 from collections.abc import Iterator
 
-from initpy.scenario.acts import Deed
 from initpy.scenario.model import Layer
 from initpy.simulation.oracle.case import SLACK, Case, Found
 from initpy.simulation.oracle.expected import Item
@@ -72,6 +71,8 @@ def _names(layer: Layer) -> set[str]:
 
 def another_hosts_array_is_looked_into_first(case: Case) -> Found:
     """R9: it is started for good only if what is asked for is on it, and that was seen before."""
+    if case.forgets:
+        return
     seen = [(work, item.name) for work, _, item in looks(case)]
     clear = {look.order for look, _ in seen}
     for work, device, item in case.starts():
@@ -185,9 +186,8 @@ def _inactive_since(case: Case, name: str, work: Work) -> float:
 
 def nothing_is_written_to_what_is_only_looked_into(case: Case) -> Found:
     """R9: not one write to a disk of an array that was looked into and not started for good."""
-    full = any(each.deed is Deed.FILL_RUN for each in case.expected.scenario.faults)
-    if full and len(case.story.engines) > 1:
-        return  # no engine could leave word to the next of what it looked into
+    if case.forgets:
+        return
     for time, name, what in case.refused:
         yield time, f"a write to {name}, which is read-only: {what}"
     started = {item.name for _, _, item in case.starts()}
