@@ -26,6 +26,7 @@ CARD_SECONDS = 1.5  # until network cards have their drivers: what may be disks 
 REAL_INIT_SECONDS = 0.3
 FORK_RETRY, LONGEST_RETRY = 1.0, 30.0  # seconds until there may be memory for a process again
 NO_MEMORY = "Cannot allocate memory"
+NO_ROOM = "Resource temporarily unavailable"
 RESTARTED = "guest-reset"  # QEMU's word
 
 
@@ -81,12 +82,18 @@ class Machine:
 
     def _start_udevd(self) -> None:
         """Start udevd, or try again later: there may be memory for it then."""
-        if not self._calls.fails(SystemCall.SPAWN_UDEVD):
+        if not (why := self._refused(SystemCall.SPAWN_UDEVD)):
             self._udevd_wait = FORK_RETRY
             self.udev.start()
             return
-        self.world.terminals.pid1(f"cannot start udevd: {NO_MEMORY}; no device will be found")
+        self.world.terminals.pid1(f"cannot start udevd: {why}; no device will be found")
         self._try_udevd_again()
+
+    def _refused(self, call: SystemCall) -> str:
+        """Why no process can be started now, "" if it can."""
+        if self.world.short:
+            return NO_ROOM
+        return NO_MEMORY if self._calls.fails(call) else ""
 
     def _try_udevd_again(self) -> None:
         self.world.agenda.after(self._udevd_wait, self._start_udevd)
@@ -119,8 +126,8 @@ class Machine:
             world.agenda.after(seconds, network.found, world, world.network)
 
     def _start_engine(self) -> None:
-        if self._calls.fails(SystemCall.FORK_ENGINE):
-            what = f"cannot start the engine: {NO_MEMORY}; it is tried again"
+        if why := self._refused(SystemCall.FORK_ENGINE):
+            what = f"cannot start the engine: {why}; it is tried again"
             self.world.terminals.pid1(what)
             self.world.agenda.after(FORK_RETRY, self._start_engine)
             return
