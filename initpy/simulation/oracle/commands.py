@@ -56,7 +56,10 @@ def no_array_is_made_while_one_is_stopped(case: Case) -> Found:
             continue
         until = min(stop.end, case.engine_ends(stop.engine), stop.stopped or FOREVER)
         for each in made:
-            begun = stop.start <= each.start < until
+            # One that failed at once may have begun and ended at just that time, before the stop.
+            begun = stop.start <= each.start < until and (
+                each.order >= stop.order or each.end > stop.start
+            )
             at_work = each.start < stop.start < min(each.end, each.start + ADDING)
             if each.engine == stop.engine and (begun or at_work):
                 words = f"{' '.join(each.words)} is at work while {' '.join(stop.words)} is"
