@@ -359,10 +359,12 @@ class Links:
         self.news = True
 
     def join(self, context: Context, way: str, server: str) -> bool:
-        """Give one more link an address, as a server is in the network of its lease.
+        """Give one more link an address, as a server is in the network of its lease alone.
 
         The link that has the turn keeps its own: something stands on that.
         """
+        if any(leads_to(each.config, server) for each in self.ready()):
+            return False
         requests = [each.request for each in self.of(way)]
         for link in self.every():
             request, lease = link.request, link.lease

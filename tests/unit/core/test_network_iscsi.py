@@ -302,6 +302,14 @@ def test_a_lease_of_another_network_has_no_link_join() -> None:
     assert (len(desk.configs("eth0")), desk.configs("eth1")) == (1, [])
 
 
+def test_a_second_link_into_the_same_network_does_not_join() -> None:
+    desk, first, second = two_of_each()
+    desk.end(first)
+    desk.end(second, status=8)
+    desk.wait(desk.now + 30.0)
+    assert (len(desk.configs("eth0")), desk.configs("eth1")) == (1, [])
+
+
 def test_a_link_that_has_joined_keeps_its_address_while_the_other_is_out_and_back() -> None:
     desk = two_networks()
     desk.configured("eth1")
