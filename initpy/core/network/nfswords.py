@@ -112,7 +112,9 @@ def options(root: NfsRoot, text: str) -> Export:
             notes.append(why)
         elif name not in HELPERS_OWN:
             kept.append(option)
-    notes += (f"no {each}: nfs(5) has no such option" for each in nfsoptions.unknown(kept))
+    # Without its value, which may be a secret.
+    unknown = (each.partition("=")[0] for each in nfsoptions.unknown(kept))
+    notes += (f"no {each}: nfs(5) has no such option" for each in unknown)
     if minor and version in ("", "4"):
         version = f"4.{minor}"
     if version and version not in VERSIONS:
