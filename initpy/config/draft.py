@@ -46,7 +46,7 @@ class Draft:
     auto: bool = True  # what is not named is assembled, too
     gpt_auto: bool = True  # without root= a partition may say that it is
     told: bool = False  # `rd.info`: `quiet` does not count
-    panic: int = 0
+    panic: int | None = None
     check: dict[str, str] = field(default_factory=dict)  # of file systems: mode, repair
     emergency: Emergency | None = None
     recovery: bool = False

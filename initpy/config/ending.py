@@ -25,6 +25,7 @@ def _finish_waits(draft: Draft) -> None:
 
 
 def _panic(draft: Draft, parameter: Parameter) -> None:
+    draft.panic = 0  # where it is no number, too: no shell
     draft.panic = parameter.integer()
 
 
@@ -47,8 +48,11 @@ def _rescue(draft: Draft, parameter: Parameter) -> None:
 def _finish_emergency(draft: Draft) -> None:
     """`panic=` says when, `rd.emergency=` what; with either there is no shell.
 
-    A machine set to reboot on panic must not offer a shell instead (Debian's rule).
+    A machine set to reboot on panic must not offer a shell instead, nor one that is to stop then,
+    by 0 (Debian's rule: scripts/functions of initramfs-tools).
     """
+    if draft.panic is not None:
+        draft.set(shell=False)
     how = draft.emergency or (Emergency.REBOOT if draft.panic else None)
     if how is not None:
         delay = float(max(draft.panic, 0)) if draft.panic else EMERGENCY_DELAY
