@@ -31,6 +31,7 @@ _CONTROLLERS = {
     "megasas": ("-device", "megasas,id=megasas"),
     "ahci": ("-device", "ich9-ahci,id=ahci"),
     "usb": ("-device", "qemu-xhci,id=usb"),
+    "cdrom": ("-device", "ich9-ahci,id=cdrom"),
 }
 _DRIVERS = {
     "virtio": "virtio-blk-pci",
@@ -39,6 +40,7 @@ _DRIVERS = {
     "megasas": "scsi-hd",
     "ahci": "ide-hd",
     "usb": "usb-storage",
+    "cdrom": "ide-cd",
 }
 
 

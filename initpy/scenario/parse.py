@@ -36,7 +36,7 @@ from initpy.scenario.trouble import (
     read_tool,
 )
 
-BUSES = ("virtio", "scsi", "nvme", "ahci", "usb", "megasas")
+BUSES = ("virtio", "scsi", "nvme", "ahci", "usb", "megasas", "cdrom")
 FIRMWARE = ("none", "uefi")
 COMPRESSIONS = ("", "zstd", "gzip", "xz", "lz4", "none")
 PATHS = ("scsi", "virtio")  # buses of disks with several paths; virtio: only with a server

@@ -35,6 +35,7 @@ ONLY_IN_THE_FULL_MATRIX = {
     "raid1-foreign-luks-integrity": "raid1-foreign-luks-lvm boots; here a volume has two mappings",
     "btrfs-ahci": "QEMU: SATA; four other buses are in the test command",
     "btrfs-nvme": _BUS.format("partuuid-nvme"),
+    "cdrom-root": "QEMU: the only optical disc; others boot disks that udev probes alike",
     "host-btrfs-nvme": _BUS.format("partuuid-nvme"),
     "usr-device-timeout": _BUS.format("partuuid-nvme"),
     "usr-on-lvm-late": _BUS.format("partuuid-nvme"),

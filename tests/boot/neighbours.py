@@ -8,6 +8,7 @@ NEIGHBOURS = {
     "btrfs-break-degraded": "btrfs-raid1-degraded",
     "btrfs-default-subvolume": "layout-btrfs-on-two-luks",
     "btrfs-raid1-late": "btrfs-raid1-missing",
+    "btrfs-usr-apart": "btrfs-usr-subvolume",
     "ddf-foreign-beside-late-root": "ddf-foreign-two-halves",
     "ddf-foreign-look-engine-killed": "ddf-foreign-two-halves",
     "ddf-foreign-member-in-look": "ddf-foreign-two-halves",

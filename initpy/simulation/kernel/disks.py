@@ -5,14 +5,16 @@ from initpy.simulation.world.plans import Content, DiskPlan, Member, Place, Tabl
 from initpy.simulation.world.world import Block, World
 
 # How long after udevd is ready the driver has found the disk.
-FOUND_SECONDS = {"virtio": 0.5, "nvme": 0.3, "scsi": 0.7, "ahci": 1.0, "usb": 2.0, "megasas": 0.8}
+FOUND_SECONDS = {"virtio": 0.5, "nvme": 0.3, "scsi": 0.7, "ahci": 1.0, "usb": 2.0, "megasas": 0.8,
+                 "cdrom": 1.0}  # fmt: skip
 BETWEEN_SECONDS = {"scsi": 0.005}  # otherwise a little more
 USUALLY_BETWEEN = 0.06
 DRIVERS = {"virtio": "virtio_blk", "nvme": "nvme", "scsi": "virtio_scsi", "ahci": "ahci",
            "usb": "usb-storage", "megasas": "megaraid_sas", "iscsi": "iscsi_tcp",
+           "cdrom": "sr_mod",
            "nvme-tcp": "nvme_tcp"}  # fmt: skip
-PREFIXES = {"virtio": "vd", "nvme": "nvme", "nvme-tcp": "nvme"}  # others: sd
-MAJORS = {"vd": 254, "sd": 8, "nvme": 259}
+PREFIXES = {"virtio": "vd", "nvme": "nvme", "nvme-tcp": "nvme", "cdrom": "sr"}  # others: sd
+MAJORS = {"vd": 254, "sd": 8, "nvme": 259, "sr": 11}
 
 
 def letters(number: int) -> str:
@@ -40,7 +42,7 @@ class Slots:
     def __init__(self, world: World, udev: Udev) -> None:
         self._world = world
         self._udev = udev
-        self._numbers: dict[str, set[int]] = {"vd": set(), "sd": set(), "nvme": set()}
+        self._numbers: dict[str, set[int]] = {prefix: set() for prefix in MAJORS}
         self._taken: dict[str, tuple[str, int]] = {}  # device -> prefix and number
         self._virtio = 0
         self._found = False
@@ -73,7 +75,8 @@ class Slots:
         numbers = self._numbers[prefix]
         number = next(each for each in range(len(numbers) + 1) if each not in numbers)
         numbers.add(number)
-        name = f"nvme{number}n1" if prefix == "nvme" else prefix + letters(number)
+        names = {"nvme": f"nvme{number}n1", "sr": f"sr{number}"}
+        name = names.get(prefix, prefix + letters(number))
         self._taken[name] = prefix, number
         world.plugged[plan.name] = name
         block = Block(name, plan.place, MAJORS[prefix], number * 16, disk=plan)
