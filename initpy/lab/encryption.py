@@ -67,6 +67,8 @@ def _options(layer: Layer) -> Iterator[str]:
         yield from ("--cipher", layer.cipher)
         if layer.cipher.startswith("aegis128"):
             yield from ("--key-size", "128")  # the only one that it has
+    if layer.hash:
+        yield from ("--hash", layer.hash)
     if layer.integrity:
         yield from ("--integrity", layer.integrity)
     if layer.kind == "luks2" and layer.label:

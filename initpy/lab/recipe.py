@@ -76,7 +76,7 @@ def opening(recipe: Recipe) -> str:
                 f"mdadm --quiet --assemble {writer.devices[layer.name]} "
                 f"{' '.join(writer.below(layer))}"
             )
-        elif layer.kind in ("luks1", "luks2"):
+        elif layer.kind in ("luks1", "luks2", "plain"):
             lines += [each for each in created if each.startswith(("echo ", "cryptsetup open"))]
         elif layer.kind == "lvm" and layer.on:
             lines.append(f"lvm vgchange -q -ay {_words(layer.group)}")

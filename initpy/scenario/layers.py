@@ -18,6 +18,7 @@ from initpy.scenario.reader import Table
 LUKS = ("luks1", "luks2")
 # LUKS2 with authenticated encryption: a cipher and what protects its sectors.
 CIPHERS = ("aegis128-random", "aes-xts-plain64")
+HASHES = ("ripemd160", "sha1", "sha512", "whirlpool")
 INTEGRITY = ("aead", "hmac-sha256")
 MOST_INODES = 200_000  # which the machine that makes disks creates in seconds
 LEFT = {
@@ -99,6 +100,7 @@ def read_layers(
             header=_header(table, free, layers),
             argon2=_argon2(table),
             cipher=table.choice("cipher", ("", *(CIPHERS if kind == "luks2" else ())), ""),
+            hash=table.choice("hash", ("", *(HASHES if kind in LUKS else ())), ""),
             integrity=table.choice("integrity", ("", *(INTEGRITY if kind == "luks2" else ())), ""),
             swapfile=table.size("swapfile"),
         )

@@ -169,6 +169,7 @@ class Layer:
     # LUKS2: as cryptsetup's --cipher and --integrity; "" for the usual, without integrity
     cipher: str = ""
     integrity: str = ""
+    hash: str = ""  # LUKS: of the key's derivation, as cryptsetup's --hash
     swapfile: int | None = None  # ext4: the size of a swap file, SWAPFILE; None for none
 
 

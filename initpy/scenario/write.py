@@ -157,6 +157,7 @@ def _layer(layer: Layer) -> Iterator[list[str]]:
         *_pair("argon2", argon2, ""),
         *_pair("cipher", layer.cipher, ""),
         *_pair("integrity", layer.integrity, ""),
+        *_pair("hash", layer.hash, ""),
         *_pair("host-id", layer.host_id, ""),
         *_pair("bootfs", layer.bootfs, ""),
         *_pair("profile", layer.profile, ""),
