@@ -142,14 +142,15 @@ def identity(disk: DiskPlan) -> Found:
                      "ID_MODEL": "QEMU NVMe Ctrl"}  # fmt: skip
             links = [f"nvme-QEMU_NVMe_Ctrl_{serial}", f"nvme-QEMU_NVMe_Ctrl_{serial}_1"]
         else:
-            bus = {"ahci": "ata", "usb": "usb"}.get(disk.bus, "scsi")
+            bus = {"ahci": "ata", "cdrom": "ata", "usb": "usb"}.get(disk.bus, "scsi")
+            model = "QEMU_DVD-ROM" if disk.bus == "cdrom" else "QEMU_HARDDISK"
             full = {
-                "ata": f"QEMU_HARDDISK_{serial}",
+                "ata": f"{model}_{serial}",
                 "usb": f"QEMU_QEMU_HARDDISK_{serial}-0:0",
                 "scsi": f"0QEMU_QEMU_HARDDISK_{serial}",
             }[bus]
             known = {"ID_SERIAL": full, "ID_SERIAL_SHORT": serial, "ID_BUS": bus,
-                     "ID_MODEL": "QEMU_HARDDISK"}  # fmt: skip
+                     "ID_MODEL": model}  # fmt: skip
             links = [f"{bus}-{full}"]
         found = {f"/dev/disk/by-id/{each}" for each in links}
         if disk.slot:
