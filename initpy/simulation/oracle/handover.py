@@ -130,7 +130,9 @@ def _outlives_its_disk(case: Case, volume: Volume, order: int) -> bool:
     """Its mapping stands on a disk that is gone: until it is removed, the name is taken."""
     known = {each.name: each for each in case.story.known(order)}
     return any(
-        each.properties.get("DM_NAME") == volume.name and not each.slaves & known.keys()
+        each.properties.get("DM_NAME") == volume.name
+        # With integrity it stands on another mapping, which stands on the disk.
+        and any(not {*known[name].slaves} <= known.keys() for name in case.below(each.name, order))
         for each in known.values()
     )
 
