@@ -309,14 +309,13 @@ def _nfs(server: Server, _link: str, disks: list[str]) -> list[str]:
     options = "rw,no_root_squash,no_subtree_check,insecure,async"
     options += ",fsid=0" if server.pseudo_root else ""
     nfsd = shlex.join(["nfs_up", "--port", str(server.port), *without])
-    path = server.link or server.export
-    # Relative: exportfs follows it from the machine's root, a client from that of the exports.
+    # Relative, so that it leads there for clients as well.
     target = os.path.relpath(server.export, Path(server.link).parent)
     links = [f"ln -sfn {target} /srv{server.link}"] if server.link else []
-    export = f"exportfs -o {options} '{clients}:{path}'"
+    export = f"exportfs -o {options} '{clients}:{server.export}'"
     stop = "rpc.nfsd 0"
     if server.withdraws:
-        stop = f"exportfs -u '{clients}:{path}'; exportfs -f"
+        stop = f"exportfs -u '{clients}:{server.export}'; exportfs -f"
     return [
         *_function("start", server, f"mount_export {device} {server.export}", *links, export, nfsd),
         *_function("answer", server, nfsd),
@@ -324,9 +323,10 @@ def _nfs(server: Server, _link: str, disks: list[str]) -> list[str]:
     ]
 
 
-def _iscsi(server: Server, _link: str, disks: list[str]) -> list[str]:
+def _iscsi(server: Server, link: str, disks: list[str]) -> list[str]:
     """The kernel's target (LIO), by configfs: units for disks, a portal group for each server."""
-    host = f"[{server.address}]" if ":" in server.address else server.address
+    zone = f"%{link}" if server.address.startswith("fe80:") else ""
+    host = f"[{server.address}{zone}]" if ":" in server.address else server.address
     portal = f"{host}:{server.port}"
     units = (
         word for disk in server.units for word in (disk, unit_serial(disk), _device(disk, disks))

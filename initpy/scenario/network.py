@@ -219,16 +219,16 @@ def _export(table: Table, server: Server) -> Server:
         versions=versions,
         refuses=table.boolean("refuses", False),
         withdraws=table.boolean("withdraws", False),
-        link=_link(table),
+        link=_link(table, server.export),
         pseudo_root=table.boolean("pseudo_root", False),
     )
 
 
-def _link(table: Table) -> str:
-    """Read the path of a symbolic link that is exported; "" for none."""
+def _link(table: Table, export: str) -> str:
+    """Read the path of a symbolic link to an export; "" for none."""
     link = table.string("link", "")
-    if link and not re.fullmatch("(/[a-z0-9-]+)+", link):
-        raise table.wrong("link", "a path such as /srv/current")
+    if link and not re.fullmatch(f"{export}/[a-z0-9-]+", link):
+        raise table.wrong("link", f"a path such as {export}/current")
     return link
 
 

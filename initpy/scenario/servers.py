@@ -91,7 +91,7 @@ class Server:
     tls: bool = False  # NBD: it speaks TLS only, and asks for a certificate
     refuses: bool = False  # NFS: it exports to other machines
     withdraws: bool = False  # NFS: while it is down it answers, and has no export
-    link: str = ""  # NFS: it exports this path, which is a symbolic link to its export
+    link: str = ""  # NFS: a symbolic link to its export, inside that
     pseudo_root: bool = False  # NFS: its export is the root of what NFSv4 shows (fsid=0)
     root_path: str = ""  # DHCP: option 17
     resolves: str = ""  # DHCP, router: the one name that it knows as a name server; "": it is none

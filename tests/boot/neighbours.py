@@ -72,6 +72,7 @@ NEIGHBOURS = {
     "net-nfs-overlay": "net-nfs-dhcp",
     "net-nfs-path-of-host": "net-nfs-dhcp",
     "net-nfs-port": "net-nfs-dhcp",
+    "net-nfs-pseudo-root-path": "net-nfs-dhcp",
     "net-nfs-refused": "net-nfs-server-late",
     "net-nfs-static": "net-nfs-dhcp",
     "net-nfs-v3": "net-nfs-dhcp",

@@ -21,8 +21,16 @@ from initpy.core.machine.wanted import awaits_job
 from initpy.core.netsettings import MountedRoot, NetworkSettings, NfsRoot, NinePRoot, VirtioFsRoot
 from initpy.core.network.link import Link, resolver
 from initpy.core.network.links import Links
-from initpy.core.network.mountedroot import how_to, versions
-from initpy.core.network.nfsoptions import UDP, unknown
+from initpy.core.network.mountedroot import how_to, local, versions
+from initpy.core.network.mounterrors import (
+    ELSEWHERE,
+    NOT_THERE,
+    OTHER_PATHS,
+    OTHER_VERSION,
+    REFUSALS,
+    reason_of,
+)
+from initpy.core.network.nfsoptions import unknown
 from initpy.core.network.properties import DRIVER, EXPORT_NAME, NFS, NFS_3, SOURCE
 from initpy.core.network.retries import pause_after
 from initpy.core.network.rootpath import (
@@ -38,38 +46,6 @@ from initpy.core.state.goals import SYSROOT
 
 TURN_SECONDS = 6.0  # for one of several addresses of a server: ARP, which takes 3 s, and a mount
 
-# Errors of mount(2) that another version of the protocol may not have.
-OTHER_VERSION = (errno.EPROTONOSUPPORT, errno.ENODEV, errno.EOPNOTSUPP, errno.EPROTO)
-# Errors that come from the way to the server; another link may have a better one.
-UNREACHED = (
-    errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.ETIMEDOUT,
-    errno.EINTR, errno.EADDRNOTAVAIL,
-)  # fmt: skip
-WORDS = {
-    errno.EHOSTUNREACH: "the server does not answer",
-    errno.EHOSTDOWN: "the server does not answer",
-    errno.ENETUNREACH: "no route leads to the server",
-    errno.ENETDOWN: "no route leads to the server",
-    errno.ETIMEDOUT: "the server does not answer",
-    errno.EINTR: "the server does not answer",
-    errno.ECONNREFUSED: "no NFS server runs there",
-    errno.ECONNRESET: "the server has ended the connection",
-    errno.ENOENT: "the server has no such export",
-    errno.ENOTDIR: "the server has no such export",
-    errno.EACCES: "the server does not allow it to this address",
-    errno.EPERM: "the server does not allow it to this address",
-    errno.ESTALE: "the server's export is stale: it has to export it anew",
-    errno.EPROTONOSUPPORT: "the server speaks no version of NFS that was tried",
-    errno.EOPNOTSUPP: "the server speaks no version of NFS that was tried",
-    errno.EPROTO: "the server speaks no version of NFS that was tried",
-    errno.EINVAL: "the kernel takes no such mount option",
-    errno.ENODEV: "the kernel has no driver for it (is its module in the image?)",
-}
-NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM)  # as old servers say it, too
-REFUSALS = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.ESTALE, errno.EINVAL)
-# Another link may lead to a server that does better.
-ELSEWHERE = (*UNREACHED, errno.ECONNREFUSED, *REFUSALS)
-
 
 class Exports:
     """The owner of the exported root."""
@@ -81,6 +57,7 @@ class Exports:
         self.changed = False
         self.version = 0  # of those to try
         self.failures = 0
+        self.refusal: JobEnded | None = None  # of NFS 4, while version 3 is tried
         self.told = ""
         self.passed = set[str]()  # what was told of its addresses and paths
         self.problem = ""  # why there is no root to be mounted yet
@@ -143,7 +120,7 @@ class Exports:
             self.problem = f"{link.name}: it has no address yet of the version of {_server(root)}"
             return False  # its lease names a server of the other version of IP
         self.root, self.way, self.changed = root, link, True
-        self.version = self.failures = 0
+        self.version, self.failures, self.refusal = 0, 0, None
         for instance in context.machine.on(EXPORT_NAME):
             context.machine.timers.cancel(Timer.RETRY, instance.key)
         self.host.find(context, _server(root), link)
@@ -238,11 +215,6 @@ def name_of(network: NetworkSettings) -> DeviceSpec | None:
     return DeviceSpec(Naming.EXPORT, source_of(None if network.from_dhcp else network.root))
 
 
-def local(root: MountedRoot | None) -> bool:
-    """True for a root of the hypervisor's, which needs no link."""
-    return isinstance(root, VirtioFsRoot) or (isinstance(root, NinePRoot) and not root.server)
-
-
 def source_of(root: MountedRoot | None) -> str:
     """The root as mount(8) names it."""
     match root:
@@ -310,8 +282,14 @@ def _ended(context: Context, instance: Instance, event: JobEnded) -> None:
     if event.status == 0:
         rules.ended(context, instance, event)
         return
-    instance.status = event.status
     root = exports.root
+    if exports.refusal is not None:
+        # It tells more than what a server without version 3 answers.
+        event, exports.refusal, exports.version = exports.refusal, None, 0
+    elif isinstance(root, NfsRoot) and _has_other_paths(exports, root, event):
+        context.machine.move(instance, Stimulus.RETRY, "version 3 may have this path")
+        return
+    instance.status = event.status
     if isinstance(root, NfsRoot) and event.status in OTHER_VERSION:
         if exports.version + 1 < len(versions(root)):
             exports.version += 1
@@ -324,6 +302,20 @@ def _ended(context: Context, instance: Instance, event: JobEnded) -> None:
     if isinstance(root, NfsRoot) and _goes_elsewhere(context, instance, event, exports):
         return
     _try_later(context, instance, event, exports)
+
+
+def _has_other_paths(exports: Exports, root: NfsRoot, event: JobEnded) -> bool:
+    """Turn to version 3 where 4 does not have the path; True if so.
+
+    The paths of version 4 are those of its pseudo file system: they begin at another place
+    (`fsid=0` of exports(5)), or an export that is a symbolic link is none there. mount.nfs(8)
+    tries version 3, too.
+    """
+    every = versions(root)
+    if event.status not in OTHER_PATHS or "3" not in every[exports.version + 1 :]:
+        return False
+    exports.version, exports.refusal = every.index("3"), event
+    return True
 
 
 def _without(context: Context, root: NfsRoot) -> bool:
@@ -344,7 +336,7 @@ def _goes_elsewhere(
 
     False: all of them were tried.
     """
-    what, why = f"{source_of(exports.root)} at {exports.address}", _why(exports.root, event)
+    what, why = f"{source_of(exports.root)} at {exports.address}", reason_of(exports.root, event)
     other = exports.another_path() if event.status in NOT_THERE else ""
     if not other and event.status in ELSEWHERE:
         other = exports.host.next()
@@ -359,21 +351,9 @@ def _goes_elsewhere(
     return True
 
 
-def _why(root: MountedRoot | None, event: JobEnded) -> str:
-    """Say what an errno means for the kind of root."""
-    if local(root):
-        return event.error
-    options = root.options if isinstance(root, NfsRoot) else ()
-    if event.status == errno.EINVAL and (udp := [each for each in options if each in UDP]):
-        return f"the kernel takes no option {udp[0]}: it may have no NFS over UDP"
-    if event.status == errno.EINVAL and options:
-        return f"the kernel takes no such mount option: {','.join(options)}"
-    return WORDS.get(event.status, event.error)
-
-
 def _try_later(context: Context, instance: Instance, event: JobEnded, exports: Exports) -> None:
     """Fail, and try again after a while: over another link if there is one."""
-    why = _why(exports.root, event)
+    why = reason_of(exports.root, event)
     how = f" over {exports.way.name}" if exports.way is not None else ""
     told = f"{source_of(exports.root)}{how}: {why}"
     if told != exports.told:

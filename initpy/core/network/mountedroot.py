@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from initpy.core.netsettings import MountedRoot, NfsRoot, NinePRoot
+from initpy.core.netsettings import MountedRoot, NfsRoot, NinePRoot, VirtioFsRoot
 
 # The minor versions are named: without one, 4 is 4.0 in mount(2).
 VERSIONS = ("4.2", "4.1", "4.0", "3")
@@ -46,3 +46,8 @@ def _nfs(
     elif here:
         found.append(f"clientaddr={here}")
     return ("nfs" if version == "3" else "nfs4"), tuple(found)
+
+
+def local(root: MountedRoot | None) -> bool:
+    """True for a root of the hypervisor's, which needs no link."""
+    return isinstance(root, VirtioFsRoot) or (isinstance(root, NinePRoot) and not root.server)

@@ -82,7 +82,8 @@ def _host(address: str) -> str:
 
 
 def _at(network: Network, address: str, port: int) -> list[Server]:
-    """The servers that are up at a portal."""
+    """The servers that are up at a portal; an address of a link may have that link."""
+    address = address.partition("%")[0]
     up = (each for name, each in network.servers.items() if name in network.serving)
     return [each for each in up if (each.address, each.port) == (address, port)]
 

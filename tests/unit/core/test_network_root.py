@@ -363,6 +363,24 @@ def test_an_option_that_only_a_newer_kernel_could_have_is_left_out_once_the_kern
     assert "the kernel takes no such mount option: soft; it is tried again" in desk.reports()
 
 
+@pytest.mark.parametrize("status", [errno.ENOENT, errno.EPERM, errno.ESTALE])
+def test_version_3_may_have_a_path_that_version_4_does_not_show(status: int) -> None:
+    """exports(5), fsid=: the paths of version 4 begin at another place. As mount.nfs(8) does."""
+    desk = up(network(root=NfsRoot("10.0.2.1", "/srv/root")))
+    desk.lease()
+    desk.configured()
+    desk.mounted(status, "nfs4: no")
+    assert desk.mounts()[-1].types == ("nfs",)
+    desk.mounted(errno.ECONNREFUSED, "nfs: no")
+    assert "no NFS server runs there" not in desk.reports()
+    assert "it is tried again" in desk.reports()
+    desk.wait(desk.now + 12.0)
+    assert desk.mounts()[-1].types == ("nfs4",)
+    desk.mounted(status, "nfs4: no")
+    desk.mounted()
+    assert desk.mounts()[-1].types == ("nfs",)
+
+
 def test_odd_options_of_a_root_path_are_told_once() -> None:
     desk = up(network(from_dhcp=True))
     desk.lease(root_path="10.0.2.1:/srv/root,sec=frob,soft")
