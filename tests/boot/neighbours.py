@@ -65,6 +65,7 @@ NEIGHBOURS = {
     "net-ifname": "net-two-nics-one-dead",
     "net-ifname-swap": "net-two-nics-one-dead",
     "net-ipv6-router-names": "net-ipv6-router",
+    "net-iscsi-link-local": "net-iscsi-mutual-chap",
     "net-nbd-link-local": "net-ipv6-router",
     "net-nfs-link": "net-nfs-dhcp",
     "net-nfs-link-local": "net-ipv6-router",

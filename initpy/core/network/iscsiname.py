@@ -110,5 +110,6 @@ def device(target: IscsiRoot) -> DeviceSpec | None:
     # format_lun_number() of udev
     low, high = target.lun & 0xFFFF, target.lun >> 16 & 0xFFFF
     lun = str(target.lun) if target.lun < 256 else f"0x{low:04x}{high:04x}00000000"
-    place = f"ip-{target.server}:{target.port}-iscsi-{target.target}-lun-{lun}"
+    server = target.server.replace("%", "_")  # as udev does with what no link may have
+    place = f"ip-{server}:{target.port}-iscsi-{target.target}-lun-{lun}"
     return DeviceSpec(Naming.PATH, f"/dev/disk/by-path/{place}")

@@ -4,6 +4,7 @@ Identifiers that the file leaves open are made from its name, so that they are t
 """
 
 import hashlib
+import re
 from dataclasses import dataclass, field, replace
 
 from initpy.scenario.model import CONTAINERS, RAID, Dataset, Layer, Scenario, world_wide_name
@@ -393,6 +394,8 @@ def _portal(scenario: Scenario, server: Server) -> tuple[str, int]:
     front = next(fronts, server)
     names = (each.resolves for each in scenario.servers if each.address == front.address)
     told = next((each for each in names if each and each in scenario.cmdline), front.address)
+    if zone := re.search(rf"{re.escape(front.address)}%([^\]]+)\]", scenario.cmdline):
+        told = f"{front.address}_{zone[1]}"  # udev replaces what no link may have
     return told, front.port
 
 

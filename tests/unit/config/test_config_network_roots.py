@@ -357,6 +357,7 @@ def test_a_target_at_an_address_of_a_link_or_by_name(line: str, server: str) -> 
     found = network(line)
     assert [each.server for each in found.targets] == [server]
     if "%" in server:
+        assert line.startswith("root=nbd") or "%" not in str(settings(line).root)
         assert found.links == (LinkRequest(LinkMatch("ens3"), Method.LINK6),)
 
 
