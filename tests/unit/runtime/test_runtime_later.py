@@ -4,8 +4,6 @@ import os
 import subprocess
 import sys
 
-import pytest
-
 from initpy.runtime import later
 
 ENGINE = """
@@ -55,7 +53,6 @@ def run(program: str, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 13), reason="dataclasses asks inspect there")
 def test_the_engine_imports_and_runs_without_most_of_them(tmp_path: os.PathLike[str]) -> None:
     done = run(ENGINE, f"{tmp_path}/socket")
     assert done.stdout.split() == list(later.SELDOM_USED), done.stderr
