@@ -61,6 +61,8 @@ else:
                 raise ValueError(f"{type(self).__name__} has no field {', '.join(changes)}")
             return made
 
+        __replace__ = _replace  # of copy.replace, from Python 3.13 on
+
         def _asdict(self):
             return dict(zip(self._fields, self, strict=True))
 

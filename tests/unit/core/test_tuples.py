@@ -3,6 +3,7 @@
 import copy
 import inspect
 import pickle
+import sys
 import typing
 
 import pytest
@@ -83,6 +84,8 @@ def test_methods_and_properties_of_the_body_stay() -> None:
 def test_replacing_and_converting() -> None:
     made = Ours("a", 4)
     assert made._replace(size=5) == Ours("a", 5)
+    if sys.version_info >= (3, 13):
+        assert copy.replace(made, size=5) == Ours("a", 5)
     assert made._asdict() == {"name": "a", "size": 4, "words": ()}
     assert Ours._make(["a", 4, ()]) == made
     with pytest.raises(ValueError, match="color"):
