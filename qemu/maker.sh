@@ -136,6 +136,11 @@ left_clustered() {
     group_as 'status = ["RESIZEABLE", "READ", "WRITE", "CLUSTERED"]' 'status = \["RESIZEABLE", "READ", "WRITE"\]' "$1"
 }
 
+# skipped GROUP: its volumes have the flag activation skip, as thin snapshots have
+left_skipped() {
+    lvm lvchange -q -y --setactivationskip y "$1"
+}
+
 # waiting_for TEST...: wait some seconds until a test(1) succeeds
 waiting_for() {
     for turn in 1 2 3 4 5 6 7 8 9 10; do

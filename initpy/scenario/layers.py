@@ -24,7 +24,7 @@ MOST_INODES = 200_000  # which the machine that makes disks creates in seconds
 LEFT = {
     **dict.fromkeys(RAID, ("degraded", "dirty", "stale")),
     **dict.fromkeys(("ext2", "ext3", "ext4"), ("errors", "spoilt")),
-    "lvm": ("exported", "shared", "clustered"),
+    "lvm": ("exported", "shared", "clustered", "skipped"),
 }
 # File systems whose journal (the log of an xfs) may be on a device of its own.
 WITH_JOURNAL = ("ext3", "ext4", "xfs")

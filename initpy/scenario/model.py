@@ -146,7 +146,8 @@ class Layer:
     system_id: str = ""  # LVM: the system that owns the group, as its first volume says
     # The state of an array: "degraded", "dirty", "stale" (its disks are reused); of a file system:
     # with "errors" that fsck corrects, or "spoilt", which needs a manual fsck; of a volume group,
-    # as its first volume says: "exported", "shared", "clustered".
+    # as its first volume says: "exported", "shared", "clustered", or "skipped": its volumes have
+    # the flag "activation skip".
     left: str = ""
     inodes: int = 0  # ext2, ext3, ext4: empty files, which a check has to read
     parts: tuple[Partition, ...] = ()

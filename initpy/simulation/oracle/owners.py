@@ -41,7 +41,8 @@ def owned(
     first = first_of(scenario, layer.group)
     if any(each.renamed for each in scenario.layers):
         return Sure.UNSURE, "another group has its name"
-    if first.left:
+    named = f"rd.lvm.lv={layer.group}/{layer.name}" in scenario.cmdline.split()
+    if first.left and not (first.left == "skipped" and named):
         typed = any("lvm" in person.text for person in scenario.people)
         return (Sure.UNSURE if typed else Sure.NO), f"the group is {first.left}"
     if not foreign(scenario, layer) or layer.group in hinted:

@@ -247,6 +247,8 @@ def _change(world: World, udev: Udev, words: tuple[str, ...], system: System) ->
         for volume in group.volumes:
             if wanted and volume.name != wanted:
                 continue
+            if group.left == "skipped" and "--ignoreactivationskip" not in words:
+                continue  # without a word
             if system.plain and volume.type not in ("linear", "striped"):
                 continue
             lacks = [each for each in volume.needs if each in missing]

@@ -162,7 +162,7 @@ class GroupPlan:
     physical: list[PhysicalPlan] = field(default_factory=list)
     volumes: list[LogicalPlan] = field(default_factory=list)
     system_id: str = ""  # of the system that owns it
-    left: str = ""  # exported, shared, clustered
+    left: str = ""  # exported, shared, clustered, skipped
 
 
 @dataclass(slots=True, eq=False)

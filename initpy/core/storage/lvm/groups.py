@@ -14,6 +14,7 @@ nothing else is left that could. Without any name all complete groups are.
 from collections.abc import Iterable, Iterator
 
 from initpy.core.devices.graph import Device
+from initpy.core.devices.names import Naming
 from initpy.core.events import JobEnded
 from initpy.core.explanation import Advice
 from initpy.core.jobs.definitions import Strategy
@@ -27,6 +28,7 @@ from initpy.core.state.context import Context
 from initpy.core.storage.assembly import Plan, is_due, left, starting, wait_afresh
 from initpy.core.storage.lvm import foreign_groups, same_name, unseen
 from initpy.core.storage.lvm.looked_into import beside_a_look, looked_into, named
+from initpy.core.storage.lvm.names import volume_of
 from initpy.core.storage.lvm.state import COMPLETE, INCOMPLETE, groups_of, own
 
 # How long nothing may be at work before a group that root= does not name is tried.
@@ -61,7 +63,7 @@ def handlers() -> dict[Strategy, Handler]:
     """The handlers of the LVM jobs."""
     return {
         Strategy.GROUP_SCAN: Handler(_scan, _scanned, advice=_advice),
-        Strategy.GROUP_ACTIVATE: Handler(_activate, _activated, left),
+        Strategy.GROUP_ACTIVATE: Handler(_activate, _activated, left, advice=_about_volume),
         Strategy.GROUP_START: Handler(_start, _activated, left),
     }
 
@@ -326,7 +328,10 @@ def _command(context: Context, instance: Instance, group: str = "") -> tuple[str
         "{owner}": owner,
         **({"{looking}": []} if owner else {}),  # they say it already
         "{lvm}": ["lvm"] if policy.configured else ["env", "LVM_SYSTEM_DIR=", "lvm"],
-        "{volumes}": chosen or same_name.chosen(context, context.device(instance), group),
+        # What is named is meant, and be it a thin snapshot, which has the flag "activation skip".
+        "{volumes}": ["--ignoreactivationskip", *chosen]
+        if chosen
+        else same_name.chosen(context, context.device(instance), group),
         # "ay" leaves alone what the user has excluded from automatic activation.
         "{how}": ["y" if wanted else "ay"],
         "{mode}": ["--activationmode", policy.mode] if policy.mode else [],
@@ -361,6 +366,26 @@ def _incomplete(context: Context, device: Device) -> str:
     if group and any(each.properties.get(COMPLETE) == group for each in context.devices):
         return ""
     return group
+
+
+def _about_volume(context: Context, instance: Instance) -> Iterator[Advice]:
+    """What to do if root= names a volume of an active group that has not shown."""
+    root, group = context.settings.root, _group(context, instance, COMPLETE)
+    named = volume_of(root.value) if root is not None and root.naming is Naming.PATH else None
+    if named is None or named[0] != group or not instance.succeeded or context.goals.root_matches:
+        return
+    volume = "/".join(named)
+    yield Advice(
+        f'The group {group} is active and shows no volume {named[1]}. The flag "activation skip" '
+        f"of a thin snapshot keeps one inactive, unless rd.lvm.lv={volume} names it:",
+        (
+            (
+                f"lvm lvs -o name,skip_activation {group}",
+                "all its volumes, which have the flag",
+            ),
+            (f"lvm lvchange -ay -K {volume}", "activates it"),
+        ),
+    )
 
 
 def _advice(context: Context, instance: Instance) -> Iterator[Advice]:
