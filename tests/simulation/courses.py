@@ -1,6 +1,8 @@
 """Scenarios in which the simulator may take another course, and why it cannot know better."""
 
 ANOTHER_COURSE = {
+    "crypttab-nested": "which passphrase is tried on which volume depends on the order of disks",
+    "crypttab-raid": "which passphrase is tried on which volume depends on the order of disks",
     "debian-12-btrfs": "which disk is ready last, and is mounted, depends on the machine",
     "debian-12-raid-on-luks": "which volume is asked for first depends on which is ready first",
     "ext4-journal-on-array": "how often the check fails before the array runs is by chance",
@@ -21,6 +23,7 @@ ANOTHER_COURSE = {
     "raid0-foreign-on-two-halves": "which half starts first, and how soon the other, is by chance",
     "raid1-old-above-foreign-raid1": "its model of libblkid sees one superblock on a disk, not two",
     "raid5-foreign-lvm-member-in-look": "what the late member interrupts depends on the pace",
+    "resume-plain-swap": "which volume is asked for first depends on which disk is ready first",
     "resume-two-volumes": "which volume is asked for depends on which disk is ready first",
     "shutdown-btrfs-raid1": "which disk is ready last, and is mounted, depends on the machine",
     "shutdown-multipath": "how far the boot is when the second path comes depends on the machine",

@@ -7,6 +7,7 @@ from initpy.core.tuples import NamedTuple
 
 # What ID_FS_USAGE (blkid(8)) says of a device that holds another layer.
 CRYPTO, RAID = "crypto", "raid"
+PLAIN = "CRYPT-PLAIN-"  # the beginning of the DM_UUID of an open volume without a header
 LAYERS = (CRYPTO, RAID)
 MAPPING_NAME = "DM_NAME"  # udev's property with the name of a mapping
 NOTHING: frozenset[str] = frozenset()

@@ -2,6 +2,9 @@
 
 ROLE = "INITPY_ROLE"  # root
 CRYPT = "INITPY_CRYPT"  # an encrypted volume that only its name tells from random bytes
+# Of the mapping of a plain volume: "open" while it is not known whether the passphrase is right,
+# "blank" if nothing is to be seen with it.
+UNPROVEN = "INITPY_UNPROVEN"
 IMAGE = "INITPY_IMAGE"  # the file with the root on this device's file system, "no": not mounted
 CHECK = "INITPY_CHECK"  # where it is to be mounted once its file system is checked
 OTHER_CHECK = "INITPY_OTHER_CHECK"  # where the real system mounts it once it is checked

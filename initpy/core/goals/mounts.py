@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from initpy.core.actions import Changes, Mount
-from initpy.core.devices.filesystems import drivers_of
+from initpy.core.devices.filesystems import drivers_of, is_blank
 from initpy.core.devices.graph import LISTED, Device
 from initpy.core.devices.marks import BELOW_ROOT, TARGET
 from initpy.core.devices.names import DeviceSpec, Naming, listed, with_needs
@@ -201,7 +201,7 @@ def step_extra(context: Context, instance: Instance) -> None:
     target = device.properties.get(TARGET, "")
     for each in context.goals.unmounted():
         if SYSROOT + each.target == target:
-            if MAKEFS in each.flags and _is_blank(device):
+            if MAKEFS in each.flags and is_blank(device):
                 _leave(context, instance, device, each)
                 return
             # A file system that asks for neither is mounted as root is, so that one which is
@@ -215,11 +215,6 @@ def step_extra(context: Context, instance: Instance) -> None:
                 Mount(instance.key, instance.run, device.node, target, types, options)
             )
             return
-
-
-def _is_blank(device: Device) -> bool:
-    """True for a device on which udev has found nothing at all."""
-    return not any(key.startswith(("ID_FS_", "ID_PART_TABLE_")) for key in device.properties)
 
 
 def _leave(context: Context, instance: Instance, device: Device, mount: ExtraMount) -> None:

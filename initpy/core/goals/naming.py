@@ -6,6 +6,7 @@ carries a mark, which the job files match.
 
 from collections.abc import Iterable
 
+from initpy.core.devices.filesystems import is_blank_plain
 from initpy.core.devices.graph import BLOCK, CRYPTO, EXPORT, LISTED, Device, inside_member
 from initpy.core.devices.marks import (
     CHECK,
@@ -73,7 +74,7 @@ def _mark_resume(context: Context, name: str) -> bool:
     if wanted.source.relative:  # the root, which has a swap file
         if name not in context.goals.root_matches:
             return False
-    elif device.is_layer or not wanted.source.names(device):
+    elif device.is_layer or is_blank_plain(device) or not wanted.source.names(device):
         return False
     context.devices.mark(name, RESUME, "yes")
     return True
@@ -162,6 +163,7 @@ def _may_be_root(context: Context, device: Device) -> bool:
     return (
         device.kind in (BLOCK, EXPORT, LISTED)
         and not device.is_layer
+        and not is_blank_plain(device)
         # A network block device is there before it is connected.
         and device.properties.get("size") != "0"
         # A loop device is there before it has its file.
@@ -200,7 +202,8 @@ def _mark_target(context: Context, name: str) -> bool:
     missing = goals.unmounted() if usable else []
     for each in missing:
         above = any(each.target.startswith(f"{other.target}/") for other in missing)
-        if not above and not device.is_layer and each.source.names(device):
+        fits = not device.is_layer and not is_blank_plain(device)
+        if not above and fits and each.source.names(device):
             target, checked = SYSROOT + each.target, each.checked
             break
     before = device.properties.get(TARGET)

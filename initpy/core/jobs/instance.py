@@ -6,6 +6,7 @@
      |  ^         ^           |            |           |                            |
      |  |         |           v            v           |                            |
      |  |         +- retry - failed <------+           |                            |
+     |  |         +---------- retry -------+           |                            |
      |  +----------------------------------------------+----- matches again --------+
      +-> skipped (not wanted)
 
@@ -88,6 +89,7 @@ TRANSITIONS: dict[tuple[JobState, Stimulus], JobState] = {
     (_S.RUNNING, _T.GONE): _S.WITHDRAWN,
     (_S.AWAITING, _T.FACT): _S.DONE,
     (_S.AWAITING, _T.NO_FACT): _S.FAILED,
+    (_S.AWAITING, _T.RETRY): _S.READY,
     (_S.AWAITING, _T.GONE): _S.WITHDRAWN,
     (_S.FAILED, _T.FACT): _S.DONE,
     (_S.FAILED, _T.RETRY): _S.READY,

@@ -26,7 +26,7 @@ from initpy.core.machine.templates import fill, looking
 from initpy.core.machine.wanted import awaits_job
 from initpy.core.state.context import Context
 from initpy.core.state.looks import is_over
-from initpy.core.unlock import asking, for_later, named_volumes, outcome, same_name
+from initpy.core.unlock import asking, for_later, named_volumes, outcome, plain, same_name
 from initpy.core.unlock import header as headers
 from initpy.core.unlock.fetched import Fetching, Stage
 from initpy.core.unlock.source import Attempt, Offer, Source
@@ -60,11 +60,16 @@ def technology() -> Technology:
         "luks",
         looked=looked,
         gone=_device_gone,
-        ended=for_later.ended,
+        changed=plain.changed,
+        ended=_ended,
         left=for_later.ended,
         overdue=for_later.ask_for_all,
         named=named_volumes.named,
     )
+
+
+def _ended(context: Context, instance: Instance) -> tuple[str, ...]:
+    return (*plain.ended(context, instance), *for_later.ended(context, instance))
 
 
 def _device_gone(context: Context, device: Device | None, name: str) -> tuple[str, ...]:
@@ -79,6 +84,8 @@ def step(context: Context, instance: Instance, sources: Sequence[Source]) -> Non
     spec, volume = specification(context, instance), own(context).of(instance)
     volume.spec, instance.idle = spec, False
     if same_name.put_off(context, instance, spec) or for_later.carries_a_mount(context, instance):
+        return
+    if plain.being_closed(context, instance):
         return
     header = headers.obtain(context, instance, spec)
     if header is not None and not headers.usable(context, instance, spec, header):

@@ -9,7 +9,7 @@ from initpy.core.volumes import VolumeSpec
 
 def source() -> Source:
     """The known passphrases, each once."""
-    return Source("known passphrase", _offer, _take, _words)
+    return Source("known passphrase", _offer, _take, _words, known=True)
 
 
 def _offer(context: Context, instance: Instance, volume: Volume) -> Offer:

@@ -13,7 +13,7 @@ from initpy.core.machine.rules import ended as ended_as_usual
 from initpy.core.state.context import Context
 from initpy.core.unlock import asking, same_name
 from initpy.core.unlock.source import Attempt
-from initpy.core.unlock.volume import own, specification
+from initpy.core.unlock.volume import own, specification, to_be_proven
 from initpy.core.volumes import VolumeSpec
 
 WRONG_PASSPHRASE = 2  # EXIT CODES in cryptsetup(8)
@@ -25,24 +25,23 @@ def ended(context: Context, instance: Instance, event: JobEnded) -> None:
     context.machine.timers.cancel(Timer.ATTEMPT, instance.key)
     attempt = volume.attempt
     same_name.look_again(context, spec.name)
-    _reply(context, instance, spec, attempt, event)
     if event.status == 0:
-        if attempt is not None and attempt.secret is not None and attempt.source.person:
-            own(context).keyring.add(attempt.secret)
-            # Others that wait for a user may try this passphrase first.
-            context.machine.touch_all(context.machine.pending(Strategy.UNLOCK))
-        elif attempt is not None:
-            attempt.wipe()
-        how = str(spec.key) if attempt is None else attempt.source.words(spec)
         volume.attempt = None
-        why = f"{spec.name} needs no passphrase any more: {how} fits"
-        asking.drop(context, instance, why)
-        context.report(f"{spec.name}: unlocked")
-        _release(context, instance)
+        if to_be_proven(spec, attempt):
+            volume.unproven = attempt
+        else:
+            opened(context, instance, spec, attempt)
         ended_as_usual(context, instance, event)
-    elif _is_refusal(instance, event) or _replaced(instance, attempt):
-        _refused(context, instance, spec, event)
-    else:
+        return
+    detail, refusal = event.error or f"status {event.status}", _is_refusal(instance, event)
+    if attempt is not None and attempt.source.person:  # who gave it is told
+        text = event.error or f"failed with status {event.status}"
+        text = "that does not open it" if refusal else text
+        context.prompts.reply(instance.key, False, f"{spec.name}: {text}")
+    if attempt is not None and (refusal or _replaced(instance, attempt)):
+        volume.attempt = None
+        refused(context, instance, spec, attempt, detail)
+    elif not refusal:
         # The tool failed, not the secret: it is kept for the next try.
         ended_as_usual(context, instance, event)
 
@@ -54,39 +53,40 @@ def _is_refusal(instance: Instance, event: JobEnded) -> bool:
     return event.status == WRONG_PASSPHRASE
 
 
-def _reply(
-    context: Context, instance: Instance, spec: VolumeSpec, attempt: Attempt | None, event: JobEnded
-) -> None:
-    """Tell the user who gave a key what came of it; a key of the volume may be tried first."""
-    if event.status == 0 or (attempt is not None and attempt.source.person):
-        text = event.error or f"failed with status {event.status}"
-        text = "that does not open it" if _is_refusal(instance, event) else text
-        text = "unlocked" if event.status == 0 else text
-        context.prompts.reply(instance.key, event.status == 0, f"{spec.name}: {text}")
+def opened(context: Context, instance: Instance, spec: VolumeSpec, attempt: Attempt | None) -> None:
+    """The secret fits (None: cryptsetup has read it itself): nothing else is asked or tried."""
+    if attempt is not None and attempt.secret is not None and attempt.source.person:
+        own(context).keyring.add(attempt.secret)
+        # Others that wait for a user may try this passphrase first.
+        context.machine.touch_all(context.machine.pending(Strategy.UNLOCK))
+    elif attempt is not None:
+        attempt.wipe()
+    how = str(spec.key) if attempt is None else attempt.source.words(spec)
+    context.prompts.reply(instance.key, True, f"{spec.name}: unlocked")
+    asking.drop(context, instance, f"{spec.name} needs no passphrase any more: {how} fits")
+    context.report(f"{spec.name}: unlocked")
+    _release(context, instance)
 
 
-def _replaced(instance: Instance, attempt: Attempt | None) -> bool:
+def _replaced(instance: Instance, attempt: Attempt) -> bool:
     """True where another source goes on: the tool has failed with a key as often as it may."""
-    if attempt is None:
-        return False
     last = instance.failures + 1 >= instance.definition.tries
     return attempt.stopped or (last and attempt.source.dispensable)
 
 
-def _refused(context: Context, instance: Instance, spec: VolumeSpec, event: JobEnded) -> None:
-    volume = own(context).of(instance)
-    attempt, volume.attempt = volume.attempt, None
-    if attempt is None:
-        return
+def refused(
+    context: Context, instance: Instance, spec: VolumeSpec, attempt: Attempt, detail: str
+) -> None:
+    """The secret does not open the volume: the next source has its turn."""
     attempt.wipe()
     how = attempt.source.words(spec)
     if attempt.source.person:
         context.report(f"{spec.name}: wrong passphrase")
     else:
-        detail = event.error or f"status {event.status}"
         context.report(f"{spec.name}: {how} does not open it ({detail})")
-    attempt.source.refused(context, instance, volume)
-    context.machine.move(instance, Stimulus.RETRY, f"{how} was refused")
+    attempt.source.refused(context, instance, own(context).of(instance))
+    if instance.state is not JobState.READY:
+        context.machine.move(instance, Stimulus.RETRY, f"{how} was refused")
 
 
 def _release(context: Context, instance: Instance) -> None:

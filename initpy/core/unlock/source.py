@@ -48,6 +48,7 @@ class Source(NamedTuple):
     begin: Callable[["Context", Instance, "Volume"], None] = _nothing
     refused: Callable[["Context", Instance, "Volume"], None] = _nothing
     person: bool = False  # a user gave it: counts as a try, and may open other volumes
+    known: bool = False  # it opened another volume
     # A tool that fails with it as often as it may need not be the volume's fault: others go on.
     dispensable: bool = False
 

@@ -25,6 +25,7 @@ class Volume:
     wrong: int = 0  # passphrases typed for this volume and refused
     typed: Secret | None = None  # by the user, for this volume; not tried yet
     attempt: Attempt | None = None  # being tried, or for the next run of a tool that failed
+    unproven: Attempt | None = None  # it has opened a plain volume, and nothing is to be seen yet
     told: bool = False  # the user was told what could be plugged in
     gave_way: bool = False  # its prompt, which is up, was to let another one go first
 
@@ -32,9 +33,10 @@ class Volume:
         """Forget what was typed, and what is tried."""
         if self.typed is not None:
             self.typed.wipe()
-        if self.attempt is not None:
-            self.attempt.wipe()
-        self.typed = self.attempt = None
+        for each in (self.attempt, self.unproven):
+            if each is not None:
+                each.wipe()
+        self.typed = self.attempt = self.unproven = None
 
 
 @dataclass(slots=True)
@@ -137,3 +139,9 @@ def _specification(context: Context, device: Device) -> VolumeSpec:
     path = context.settings.key_files.get(volume.name)
     # systemd's rule, crypttab(5): for volumes that no key is named for.
     return volume._replace(key=KeySpec(path)) if path and volume.key is None else volume
+
+
+def to_be_proven(spec: VolumeSpec, attempt: Attempt | None) -> bool:
+    """Return True for a passphrase of a plain volume, which opens with any (see `plain`)."""
+    passphrase = attempt is not None and (attempt.source.person or attempt.source.known)
+    return spec.kind == "plain" and passphrase
