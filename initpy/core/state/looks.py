@@ -109,8 +109,12 @@ class Looks:
                 found = self.stage.value
             elif state == "readonly" and (
                 device.properties.get(NOTED)
-                # What it stands on is not known: the kernel may have started it so for that.
-                or any(devices.get(lower) is None for lower in device.slaves)
+                # What it stands on is not known: the kernel may have started it so for that. A
+                # volume of firmware RAID stands on disks, and awaits its monitor.
+                or (
+                    not device.properties.get("md/metadata_version", "").startswith("external:")
+                    and any(devices.get(lower) is None for lower in device.slaves)
+                )
             ):
                 found = NOTED
             pending.extend(device.slaves)
