@@ -100,6 +100,7 @@ ONLY_IN_THE_FULL_MATRIX = {
     "net-multipath-portal-late": _PATHS,
     "net-nbft": _NVME,
     "net-nbft-beside-ip": _NVME,
+    "net-cable-flaps": "QEMU: cables; tests/unit/core/test_network_root.py pulls them out",
     "net-nvme-host-name": _NVME,
     "net-nvme-config-json": _NVME,
     "net-nvme-connection-lost": _NVME,
