@@ -1,9 +1,11 @@
 """Replaces an image atomically: at any time either the old or the new image is complete.
 
-The new image is written beside the old one, under a fixed hidden name. A killed run leaves at most
-that file. The next run in the folder removes it if no process holds a lock on it (flock(2)). A lock
-ends with its process, so that no stale lock file can remain. The lock is on the image's own file,
-so that it also works between containers that share only /boot.
+The new image is written beside the old one, under a fixed hidden name. The old one gets such a
+name, too, until the new one is in place: a run that fails pushes out no previous image. A killed
+run leaves at most these files. The next run in the folder removes the new one if no process holds a
+lock on it (flock(2)), and keeps the old one. A lock ends with its process, so that no stale lock
+file can remain. The lock is on the image's own file, so that it also works between containers that
+share only /boot.
 """
 
 import contextlib
@@ -27,6 +29,7 @@ from initpy.image.scratch import FULL
 # An unfinished image is called `.NAME.initpy-new`. Boot loaders and kernel-install skip hidden
 # names.
 UNFINISHED = ".initpy-new"
+KEPT = ".initpy-kept"
 PREVIOUS = ".old"
 
 # rename(2), linux/fs.h
@@ -102,6 +105,8 @@ class Claim:
                 self.temporary.replace(self.output)
         with _placed(self.output):
             os.fsync(self.file.fileno())  # again after the rename, see _renamed
+            if not keep:
+                _kept(self.output).unlink(missing_ok=True)
             for path in previous(self.output)[keep:]:
                 path.unlink(missing_ok=True)
             _sync_folder(self.output.parent)
@@ -149,20 +154,35 @@ class Claim:
         return self.output.exists() and not filecmp.cmp(self.temporary, self.output, shallow=False)
 
     def _replace_and_keep(self, keep: int) -> list[str]:
+        """Replace the old image; it becomes a previous one when the new one is in place."""
+        kept = _kept(self.output)
+        if kept.exists():  # of a run that was killed
+            self._rotate(keep, kept)
+        try:
+            kept.hardlink_to(self.output)
+        except OSError:  # vfat has no hard links
+            return self._exchange_and_keep(keep)
+        try:
+            self.temporary.replace(self.output)
+        except OSError:
+            kept.unlink(missing_ok=True)
+            raise
+        with _placed(self.output):
+            self._rotate(keep, kept)
+        return []
+
+    def _rotate(self, keep: int, replaced: Path) -> None:
+        """Make a file the latest of the previous images, unless it is the image itself."""
+        if replaced.samefile(self.output):
+            replaced.unlink()
+            return
         names = _previous_names(self.output, keep)
         for older, newer in reversed([*zip(names[1:], names, strict=False)]):
             if newer.exists():
                 _renamed(newer, older)
-        latest = names[0]
-        latest.unlink(missing_ok=True)  # exists if `keep` is 1, as nothing was rotated
-        try:
-            latest.hardlink_to(self.output)
-        except OSError:  # vfat has no hard links
-            return self._exchange_and_keep(latest)
-        self.temporary.replace(self.output)
-        return []
+        _renamed(replaced, names[0])
 
-    def _exchange_and_keep(self, latest: Path) -> list[str]:
+    def _exchange_and_keep(self, keep: int) -> list[str]:
         # Until its rename the old image has the unfinished file's name. The lock keeps waiting runs
         # from taking it for an unfinished image.
         with self.output.open("rb") as old:
@@ -177,7 +197,7 @@ class Claim:
             with _placed(self.output):
                 os.fsync(self.file.fileno())
                 os.fsync(old.fileno())
-                _renamed(self.temporary, latest)
+                self._rotate(keep, self.temporary)
             return []
 
 
@@ -253,7 +273,8 @@ def previous(output: Path) -> list[Path]:
 def remove(output: Path) -> list[Path]:
     """Remove an image and its previous images; return the removed paths."""
     entries = counters.present(output) if counters.is_entry(output) else [output]
-    gone = [path for path in (*reversed(previous(output)), *entries) if path.exists()]
+    older = (_kept(output), *reversed(previous(output)))
+    gone = [path for path in (*older, *entries) if path.exists()]
     for path in gone:
         path.unlink(missing_ok=True)
     if gone:
@@ -339,6 +360,11 @@ def _lies_at(handle: int, path: Path) -> bool:
 def _previous_names(output: Path, keep: int) -> list[Path]:
     numbers = ["", *(f".{number}" for number in range(2, keep + 1))]
     return [output.with_name(f"{output.name}{PREVIOUS}{number}") for number in numbers]
+
+
+def _kept(output: Path) -> Path:
+    """Return the name of the replaced image until it becomes a previous one."""
+    return output.with_name(f".{output.name}{KEPT}")
 
 
 def _renamed(path: Path, new: Path) -> None:

@@ -127,6 +127,28 @@ def test_previous_images_are_kept_and_renumbered(tmp_path: Path) -> None:
     assert [path.read_bytes() for path in (output, *previous(output))] == [b"4", b"3", b"2"]
 
 
+@pytest.mark.parametrize("links", [True, False], ids=["ext4", "vfat"])
+@pytest.mark.parametrize("keep", [1, 2])
+def test_a_run_that_fails_pushes_out_no_previous_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: int, links: bool
+) -> None:
+    for content in (b"1", b"2", b"3"):
+        put(tmp_path / "image", content, 2)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def fail(path: Path, *_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", fail)
+        patch.setattr(place, "exchange", fail)
+        if not links:
+            patch.setattr(Path, "hardlink_to", fail)
+        with pytest.raises(OSError, match="Input/output error"):
+            put(tmp_path / "image", b"4", keep)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_an_unchanged_image_pushes_out_no_previous_one(tmp_path: Path) -> None:
     output = tmp_path / "image"
     for content in (b"good", b"new", b"new"):

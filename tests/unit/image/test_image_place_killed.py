@@ -115,13 +115,21 @@ def test_killed_before_each_step_of_replacing_an_image(tmp_path: Path, links: bo
         if child.exitcode == 0:
             break
         assert child.exitcode == -signal.SIGKILL
+        put_and_die(output, -1, links, b"5")
+        now = [path.read_bytes() for path in (output, *previous(output))]
+        # What no run has put out is still there, and nothing else.
+        assert now[0] == b"5"
+        assert now[1] in (b"3", b"4")
+        assert now == sorted(now, reverse=True)
+        assert len({*now}) == 3
+        assert len([*tmp_path.iterdir()]) == 3
     assert number > 5
     contents = [path.read_bytes() for path in (output, *previous(output))]
     assert contents == [b"4", b"3", b"2"]
 
 
-def put_and_die(output: Path, number: int, links: bool) -> None:
-    """Install an image, and die before one of the steps that change the folder."""
+def put_and_die(output: Path, number: int, links: bool, content: bytes = b"4") -> None:
+    """Install an image, and die before one of the steps that change the folder (none: -1)."""
     taken = count()
 
     def fatal(step: Callable[..., Any]) -> Callable[..., Any]:
@@ -140,5 +148,5 @@ def put_and_die(output: Path, number: int, links: bool) -> None:
     if not links:
         Path.hardlink_to = no_links  # type: ignore[method-assign,assignment]
     with claim(output) as here:
-        here.file.write(b"4")
+        here.file.write(content)
         here.put_in_place(0o644, keep=2)
