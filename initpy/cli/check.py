@@ -26,6 +26,7 @@ determine it.
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -120,6 +121,7 @@ def run(arguments: argparse.Namespace) -> int:
             modules=arguments.modules_dir,
             run=not arguments.no_run,
             cmdline=arguments.cmdline,
+            machine=_machine(arguments),
         )
     if arguments.json:
         print(json.dumps(as_json(proof), indent=1))
@@ -145,6 +147,17 @@ def _stack(arguments: argparse.Namespace) -> Stack:
     finally:
         if arguments.record is not None:
             arguments.record.write_text(system.to_json(), encoding="utf-8")
+
+
+def _machine(arguments: argparse.Namespace) -> Callable[[str], bytes | None]:
+    """Return what reads the files of the described system, if its root is mounted here."""
+    from initpy.image.check.keyfiles import nothing
+
+    folder = arguments.root
+    if arguments.stack is not None or not folder.startswith("/") or not Path(folder).is_dir():
+        return nothing
+    base = folder.rstrip("/")
+    return lambda path: Running().data(f"{base}{path}")
 
 
 def as_json(proof: Proof) -> dict[str, object]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from initpy.config.errors import InputError
 from initpy.image.check import (
+    copies,
     fixedpaths,
     foreign,
     interpreter,
@@ -22,6 +23,7 @@ from initpy.image.check import (
 from initpy.image.check.arrays import Arrays
 from initpy.image.check.drivers import Drivers
 from initpy.image.check.groups import Groups
+from initpy.image.check.keyfiles import Machine, nothing
 from initpy.image.check.lvmfilters import Filters
 from initpy.image.check.multipaths import Multipaths
 from initpy.image.check.parameters import Boot, command_line_of
@@ -50,6 +52,7 @@ def prove(
     run: bool = True,
     cmdline: str | None = None,
     configured: bool = True,
+    machine: Machine = nothing,
 ) -> Proof:
     """Check everything that the boot of this root needs.
 
@@ -89,10 +92,11 @@ def prove(
             rows.extend(starting.rows(boot.text, boot.settings, archive, boot.root))
     if userland.ours:
         rows.extend(netroot.rows(archive, stack, boot.settings))
+        rows.extend(copies.rows(archive, stack, userland.jobs, machine))
         if boot.line is not None:
             rows.extend(netlines.rows(archive, stack, boot.settings, boot.text))
     made = [*userland.rows(stack, boot, drivers)]
-    volumes = Volumes(archive, stack, userland.programs, boot)
+    volumes = Volumes(archive, stack, userland.programs, boot, machine)
     arrays = Arrays(archive, stack, boot.text, userland.programs)
     groups = Groups(archive, stack, boot.text)
     filters = Filters(archive, stack, configured=boot.settings.lvm.configured)

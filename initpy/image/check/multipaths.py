@@ -4,6 +4,7 @@ A disk that its blacklist leaves out is no path, and the map does not appear. Wh
 multipath can be run, `multipath -t` tells the whole configuration, with what is built in.
 """
 
+import re
 from collections.abc import Iterator
 
 from initpy.core.devices.names import Naming
@@ -61,6 +62,23 @@ class Multipaths:
             path = self._stack.layer(each)
             verdict, reason = self._path(tables, path, wwid, lost)
             yield Row(title, "multipath.conf", verdict, f"{reason} ({how})")
+        yield from self._named(
+            title, layer, tables.name_of(wwid, self._text(tables.bindings) or "")
+        )
+
+    def _named(self, title: str, layer: Layer, name: str | None) -> Iterator[Row]:
+        """Judge the name of a map, if root= uses it or that of one of its partitions."""
+        root, now = self._settings.root, layer.property("DM_NAME")
+        parts = re.compile(rf"/dev/mapper/{re.escape(now)}((-part|p)?[0-9]+)?")
+        named = root is not None and root.naming is Naming.PATH and parts.fullmatch(root.value)
+        if not named or name == now:
+            return
+        if name is None:
+            reason = f"cannot know: {multipathconf.BINDINGS} of the image does not list its WWID"
+            yield Row(title, "its name", Verdict.UNKNOWN, f"{reason}, so it may get another one")
+            return
+        reason = f"by the image's configuration it is {name}, and root= names {now}"
+        yield Row(title, "its name", Verdict.MISSING, f"{reason}; root=UUID= does not change")
 
     def _absent_parts(self) -> Iterator[str]:
         names = {path.rpartition("/")[2] for path in self._archive.entries}

@@ -12,6 +12,8 @@ from dataclasses import replace
 
 from initpy.core.devices.names import DeviceSpec
 from initpy.core.volumes import HeaderSpec, KeySpec, VolumeSpec
+from initpy.image.check import keyfiles
+from initpy.image.check.keyfiles import Machine, nothing
 from initpy.image.check.parameters import Boot, below
 from initpy.image.check.programs import ImagePrograms
 from initpy.image.check.proof import Row, Verdict
@@ -24,14 +26,27 @@ from initpy.image.tree import File
 KEY_FOLDER = "/etc/cryptsetup-keys.d"
 
 CIPHER = "--cipher="  # of a volume's options
+# The word in a mapping's UUID -> a format that cryptsetup opens besides LUKS and plain dm-crypt.
+FOREIGN = {
+    "BITLK": "BitLocker", "FVAULT2": "FileVault", "LOOPAES": "loop-AES",
+    "TCRYPT": "VeraCrypt or TrueCrypt",
+}  # fmt: skip
 BESIDES = 256 << 10  # kB that kernel, image and engine take meanwhile
 
 
 class Volumes:
     """The encrypted layers of a stack, each with its entry in the image's crypttab."""
 
-    def __init__(self, archive: Archive, stack: Stack, programs: ImagePrograms, boot: Boot) -> None:
+    def __init__(
+        self,
+        archive: Archive,
+        stack: Stack,
+        programs: ImagePrograms,
+        boot: Boot,
+        machine: Machine = nothing,
+    ) -> None:
         self._archive = archive
+        self._machine = machine
         self._stack = stack
         self._programs = programs
         self._named = boot.volumes
@@ -64,6 +79,9 @@ class Volumes:
             return
         title = f"{layer.name} ({layer.kind.value})"
         volume = self._found[layer.identity]
+        if (row := self._foreign(title, layer)) is not None:
+            yield row
+            return
         if volume is None:
             yield self._unnamed(title, layer)
             return
@@ -73,7 +91,7 @@ class Volumes:
         if layer.kind is Kind.CRYPT:
             yield from self._of_plain(title, layer, volume)
         if volume.header is not None:
-            yield self._header(title, volume, volume.header)
+            yield self._header(title, layer, volume, volume.header)
         if (row := _memory(title, layer)) is not None:
             yield row
         yield self._key(title, volume)
@@ -145,6 +163,14 @@ class Volumes:
         found = sources(layer, self._stack)
         return any(each.property("ID_FS_TYPE") == "crypto_LUKS" for each in found)
 
+    def _foreign(self, title: str, layer: Layer) -> Row | None:
+        """Return a row if the volume has a format that only the real system opens."""
+        kind = layer.property("DM_UUID").removeprefix("CRYPT-").partition("-")[0]
+        if layer.kind is not Kind.CRYPT or kind not in FOREIGN:
+            return None
+        reason = f"it is {FOREIGN[kind]}, and initpy opens LUKS and plain dm-crypt"
+        return Row(title, "type", Verdict.MISSING, reason)
+
     def _of_plain(self, title: str, layer: Layer, volume: VolumeSpec) -> Iterator[Row]:
         """Judge the type and cipher that a line gives a volume which is no LUKS now."""
         if volume.kind == "luks" and volume.header is None and not self._shows_itself(layer):
@@ -158,7 +184,7 @@ class Volumes:
             reason = f"{volume.name}: its line says {said[-1]}, and it is {now[0]}"
             yield Row(title, "cipher", Verdict.MISSING, f"{reason}: no file system would appear")
 
-    def _header(self, title: str, volume: VolumeSpec, header: HeaderSpec) -> Row:
+    def _header(self, title: str, layer: Layer, volume: VolumeSpec, header: HeaderSpec) -> Row:
         path = header.path
         if header.device is not None:
             if self._is_there(HEADER_OF, volume.name, header.device):
@@ -166,7 +192,10 @@ class Volumes:
             reason = f"{header} is not present now, and nothing opens the volume without"
             return Row(title, "header", Verdict.UNKNOWN, reason)
         if isinstance(self._archive.get(path), File):
-            return Row(title, "header", Verdict.OK, path)
+            uuid = layer.property("DM_UUID")
+            if problem := keyfiles.wrong_header(path, self._archive, uuid):
+                return Row(title, "header", Verdict.MISSING, problem)
+            return self._file(title, "header", path, Verdict.WARNING)
         reason = f"{path} is not in the image, and nothing opens the volume without: --add {path}"
         return Row(title, "header", Verdict.MISSING, reason)
 
@@ -176,21 +205,32 @@ class Volumes:
         if key is None:
             path = f"{KEY_FOLDER}/{volume.name}.key"
             if isinstance(self._archive.get(path), File):
-                return Row(title, "key file", Verdict.OK, path)
+                return self._key_file(title, volume, KeySpec(path))
             return self._without(title, volume, "", "key")
         if key.program:
             found = self._programs.check(key.program)
             if found is not None and not found.problem:
-                return Row(title, "key script", Verdict.OK, key.program)
+                return self._file(title, "key script", key.program, Verdict.WARNING)
             problem = "is not in the image" if found is None else f"cannot run ({found.problem})"
             hint = f"the key script {key.program} {problem}; --add {key.program}"
             return self._without(title, volume, hint, "key script")
         if key.device is not None:
             return self._on_device(title, volume, key)
         if isinstance(self._archive.get(key.path), File):
-            return Row(title, "key file", Verdict.OK, key.path)
+            return self._key_file(title, volume, key)
         hint = f"{key.path} is not in the image; --add {key.path}"
         return self._without(title, volume, hint, "key file")
+
+    def _key_file(self, title: str, volume: VolumeSpec, key: KeySpec) -> Row:
+        """Judge a key file of the image: an older one may open the volume, or not."""
+        if problem := keyfiles.shortage(key.path, self._archive, key):
+            return self._without(title, volume, problem, "key file")
+        alone = volume.headless or volume.kind == "plain"
+        doubt = Verdict.UNKNOWN if alone else Verdict.WARNING
+        return self._file(title, "key file", key.path, doubt)
+
+    def _file(self, title: str, need: str, path: str, doubt: Verdict) -> Row:
+        return keyfiles.row(title, need, path, self._archive, self._machine, doubt)
 
     def _on_device(self, title: str, volume: VolumeSpec, key: KeySpec) -> Row:
         if key.device is not None and self._is_there(KEY, volume.name, key.device):

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 PATH, FOLDER, WWIDS = "/etc/multipath.conf", "/etc/multipath/conf.d", "/etc/multipath/wwids"
+BINDINGS = "/etc/multipath/bindings"
 # Settings with a path; `config_dir` is a folder of which multipathd reads `*.conf`.
 NAMED = re.compile(
     r"""^(?:\s*defaults)?[\s{]*(?:config_dir|bindings_file|wwids_file|prkeys_file)\s+"?(/[^\s"#!]+)""",
@@ -27,6 +28,9 @@ CLASSES = {
     "xdigit": "0-9a-fA-F", "space": r"\s", "blank": r" \t",
 }  # fmt: skip
 BLACK, WHITE, DEFAULTS = "blacklist", "blacklist_exceptions", "defaults"
+OVERRIDES, MAPS = "overrides", "multipaths"
+WITH_LINES = (BLACK, WHITE, DEFAULTS, OVERRIDES)
+INNER = ("device", "multipath")  # sections in sections
 OLD_NAMES = {"devnode_blacklist": BLACK}
 ALL_BUT_LISTED = "strict"  # the default of find_multipaths
 GREEDY = "greedy"
@@ -84,6 +88,22 @@ class Tables(NamedTuple):
     white: tuple[Rule, ...] = ()
     find: str = ALL_BUT_LISTED  # find_multipaths
     wwids: str = WWIDS  # wwids_file
+    bindings: str = BINDINGS  # bindings_file
+    friendly: bool = False  # user_friendly_names
+    aliases: tuple[tuple[str, str], ...] = ()  # (WWID, name) of the section `multipaths`
+
+    def name_of(self, wwid: str, bindings: str) -> str | None:
+        """The name of the map of these paths; None if multipath chooses a new one.
+
+        `bindings` is the text of that file: NAME WWID, the first line of each counts.
+        """
+        for known, alias in self.aliases:
+            if known == wwid:
+                return alias
+        if not self.friendly:
+            return wwid
+        pairs = (line.split() for line in bindings.splitlines() if line[:1] != "#")
+        return next((each[0] for each in pairs if each[1:2] == [wwid]), None)
 
     @property
     def invalid(self) -> Rule | None:
@@ -113,18 +133,29 @@ def read(texts: Iterable[str]) -> Tables:
     black: list[Rule] = []
     white: list[Rule] = []
     defaults: dict[str, str] = {}
+    overrides: dict[str, str] = {}
+    maps: list[dict[str, str]] = []
     for text in texts:
         for section, rules in _sections(text):
             if section == DEFAULTS:
                 defaults |= {key: value for each in rules for key, value in each.patterns}
+            elif section == OVERRIDES:
+                overrides |= {key: value for each in rules for key, value in each.patterns}
+            elif section == MAPS:
+                maps += (dict(each.patterns) for each in rules)
             elif section in (BLACK, WHITE):
                 (black if section == BLACK else white).extend(rules)
     find = defaults.get("find_multipaths", ALL_BUT_LISTED)
-    return Tables(tuple(black), tuple(white), find, defaults.get("wwids_file", WWIDS))
+    friendly = (defaults | overrides).get("user_friendly_names", "no")
+    return Tables(
+        tuple(black), tuple(white), find, defaults.get("wwids_file", WWIDS),
+        defaults.get("bindings_file", BINDINGS), friendly.lower() in ("yes", "1"),
+        tuple((each["wwid"], each["alias"]) for each in maps if {"wwid", "alias"} <= {*each}),
+    )  # fmt: skip
 
 
 def _sections(text: str) -> Iterator[tuple[str, list[Rule]]]:
-    """Yield the sections that matter here, with their lines as rules."""
+    """Yield the sections with their lines as rules."""
     section, inner = "", ""
     rules: list[Rule] = []
     device: list[tuple[str, str]] = []
@@ -132,8 +163,8 @@ def _sections(text: str) -> Iterator[tuple[str, list[Rule]]]:
         words = _words(line)
         # What follows a brace on its line is ignored, as process_stream() of libmultipath does.
         if words[:1] == ["}"]:
-            if inner == "device":
-                rules.append(Rule("device", tuple(device)))
+            if inner in INNER:
+                rules.append(Rule(inner, tuple(device)))
             elif not inner:
                 yield section, rules
                 section, rules = "", []
@@ -142,9 +173,9 @@ def _sections(text: str) -> Iterator[tuple[str, list[Rule]]]:
             inner = words[0]
         elif words[1:2] == ["{"] and not section:
             section = OLD_NAMES.get(words[0], words[0])
-        elif len(words) > 1 and inner == "device":
+        elif len(words) > 1 and inner in INNER:
             device.append((words[0], words[1]))
-        elif len(words) > 1 and section in (BLACK, WHITE, DEFAULTS) and not inner:
+        elif len(words) > 1 and section in WITH_LINES and not inner:
             rules.append(Rule(words[0], ((words[0], words[1]),)))
     yield section, rules  # a brace that is missing at the end costs a warning
 

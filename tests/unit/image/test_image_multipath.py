@@ -115,16 +115,16 @@ def image(files: Mapping[str, str]) -> Archive:
 PARTS = {f"/usr/lib/multipath/{each}": "" for each in ("libchecktur.so", "libprioconst.so")}
 
 
-def rows(files: Mapping[str, str | None]) -> list[Row]:
+def rows(files: Mapping[str, str | None], root: str = "LABEL=system") -> list[Row]:
     """The rows for the recorded machine with these files; None: without that file."""
     found = {"/usr/sbin/multipath": "", "/etc/multipath.conf": ""} | PARTS
     named = {"conf": "/etc/multipath.conf", "wwids": multipathconf.WWIDS,
-             "more": "/etc/more/one.conf"}  # fmt: skip
+             "more": "/etc/more/one.conf", "bindings": multipathconf.BINDINGS}  # fmt: skip
     found |= {named[key]: text for key, text in files.items() if text is not None}
     for key in (key for key, text in files.items() if text is None):
         del found[named[key]]
     archive = image(found)
-    stack, settings = recorded(STACK), read_settings("root=LABEL=system")[0]
+    stack, settings = recorded(STACK), read_settings(f"root={root}")[0]
     judge = Multipaths(archive, stack, settings, may_run=False)
     return [row for layer in stack.layers for row in judge.rows(layer)]
 
@@ -153,6 +153,33 @@ def test_a_map_that_does_not_appear_is_no_way_to_lvm(
     found = {(row.verdict, row.reason) for row in rows(files)}
     assert {verdict for verdict, _ in found} == {Verdict.MISSING}
     assert any(said in reason for _, reason in found), found
+
+
+FRIENDLY = "defaults {\n find_multipaths greedy\n user_friendly_names yes\n}\n"
+ALIAS = GREEDY + f"multipaths {{\n multipath {{\n  wwid {WWID}\n  alias data\n }}\n}}\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "root", "verdict"),
+    [
+        ({"conf": GREEDY}, f"/dev/mapper/{WWID}", Verdict.OK),
+        ({"conf": GREEDY}, f"/dev/mapper/{WWID}-part1", Verdict.OK),
+        ({"conf": ALIAS}, f"/dev/mapper/{WWID}-part1", Verdict.MISSING),
+        ({"conf": ALIAS}, f"/dev/mapper/{WWID}a", Verdict.OK),  # another map
+        ({"conf": ALIAS}, "LABEL=system", Verdict.OK),
+        ({"conf": FRIENDLY}, f"/dev/mapper/{WWID}", Verdict.UNKNOWN),
+        ({"conf": FRIENDLY, "bindings": f"# x\nmpatha {WWID}\n"}, f"/dev/mapper/{WWID}",
+         Verdict.MISSING),
+        ({"conf": FRIENDLY, "bindings": f"{WWID} {WWID}\n"}, f"/dev/mapper/{WWID}", Verdict.OK),
+        ({"conf": FRIENDLY + "overrides {\n user_friendly_names no\n}\n"}, f"/dev/mapper/{WWID}",
+         Verdict.OK),
+    ],
+)  # fmt: skip
+def test_the_name_of_a_map_at_boot(
+    files: dict[str, str | None], root: str, verdict: Verdict
+) -> None:
+    found = [row.verdict for row in rows(files, root) if row.need == "its name"]
+    assert found == ([] if verdict is Verdict.OK else [verdict])
 
 
 def test_no_other_machine_has_such_a_row() -> None:

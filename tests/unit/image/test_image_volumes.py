@@ -9,6 +9,7 @@ from layouts import plain_dm
 from writing import archive_of
 
 from initpy.image.check.check import prove
+from initpy.image.check.keyfiles import Machine, nothing
 from initpy.image.check.proof import Proof, Row, Verdict
 from initpy.image.check.volumes import _memory
 from initpy.image.formats.archive import Archive
@@ -16,6 +17,7 @@ from initpy.image.stack.describe import describe
 from initpy.image.stack.layers import HEADER_OF, KEY, Kind, Layer, Stack
 from initpy.image.tree import File, Tree
 
+STACK = describe("/", nested())
 JOB = File(b'{"summary": "it is ours"}')
 STICK = "/dev/disk/by-label/STICK"
 CRYPT = "/dev/mapper/crypt (LUKS)"
@@ -31,14 +33,23 @@ def image(crypttab: str, files: Mapping[str, File] | None = None) -> Archive:
     return archive_of(tree, Path("test.img"))
 
 
-def proved(archive: Archive, stack: Stack) -> Proof:
-    return prove(archive, stack, stack.kernel, modules=Path("/nonexistent"), run=False)
+def header(uuid: str) -> bytes:
+    """Return the beginning of a LUKS header."""
+    return b"LUKS\xba\xbe\0\2".ljust(168, b"\0") + uuid.encode().ljust(40, b"\0")
 
 
-def opening(archive: Archive, stack: Stack, layer: str = CRYPT) -> list[Row]:
+def proved(archive: Archive, stack: Stack, machine: Machine = nothing) -> Proof:
+    absent = Path("/nonexistent")
+    return prove(archive, stack, stack.kernel, modules=absent, run=False, machine=machine)
+
+
+def opening(
+    archive: Archive, stack: Stack, layer: str = CRYPT, machine: Machine = nothing
+) -> list[Row]:
     """Return the rows about key, header and key script."""
     needs = ("key", "header")
-    return [r for r in proved(archive, stack).rows if r.layer == layer and r.need.startswith(needs)]
+    found = proved(archive, stack, machine).rows
+    return [row for row in found if row.layer == layer and row.need.startswith(needs)]
 
 
 @pytest.mark.parametrize(
@@ -73,12 +84,78 @@ def opening(archive: Archive, stack: Stack, layer: str = CRYPT) -> list[Row]:
     ],
 )
 def test_each_way_to_open_a_volume(line: str, file: str, verdict: Verdict, words: str) -> None:
-    files = {file: File(b"\x7fELF" if file != "/s" else b"#!/s2\n", 0o755)} if file else {}
+    contents = {"/s": b"#!/s2\n", "/h": header("3b1f"), "/k": b"key"}
+    files = {file: File(contents[file], 0o755)} if file else {}
     if file == "/s":
         files["/s2"] = File(Path("/bin/busybox").read_bytes(), 0o755)
     rows = opening(image(line + "\n", files), describe("/", nested()))
     assert rows[0].verdict is verdict, rows
     assert words in rows[0].reason
+
+
+@pytest.mark.parametrize(
+    ("options", "key", "verdict", "words"),
+    [
+        ("luks", b"", Verdict.WARNING, "/k is empty: the boot asks for a passphrase"),
+        ("headless", b"", Verdict.MISSING, "/k is empty: nothing opens it"),
+        ("headless,keyfile-offset=3", b"abc", Verdict.MISSING, "/k has 3 bytes, fewer than"),
+        ("headless,keyfile-offset=2,keyfile-size=2", b"abc", Verdict.MISSING, "has 3 bytes"),
+        ("headless,keyfile-offset=2,keyfile-size=1", b"abc", Verdict.OK, "/k"),
+    ],
+)
+def test_a_file_that_holds_no_key(options: str, key: bytes, verdict: Verdict, words: str) -> None:
+    (row,) = opening(image(f"crypt UUID=x /k {options}\n", {"/k": File(key)}), STACK)
+    assert row.verdict is verdict
+    assert words in row.reason
+
+
+@pytest.mark.parametrize(
+    ("line", "file", "content", "verdict"),
+    [
+        ("crypt UUID=x /k luks", "/k", b"key", Verdict.WARNING),  # a passphrase will do
+        ("crypt UUID=x /k luks,headless", "/k", b"key", Verdict.UNKNOWN),
+        ("crypt UUID=x none luks,header=/h", "/h", header("3b1f"), Verdict.WARNING),
+        ("crypt UUID=x a keyscript=/s", "/s", b"#!/s\n", Verdict.WARNING),
+    ],
+)
+def test_a_file_of_the_machine_that_has_changed_since_the_build(
+    line: str, file: str, content: bytes, verdict: Verdict
+) -> None:
+    files = {file: File(content, 0o755), "/s": File(Path("/bin/busybox").read_bytes(), 0o755)}
+    archive = image(f"{line}\n", files)
+    same, other = {file: files[file].read()}, {file: b"another"}
+    assert opening(archive, STACK, machine=same.get)[0].verdict is Verdict.OK
+    row = opening(archive, STACK, machine=other.get)[0]
+    assert row.verdict is verdict
+    assert row.reason == f"{file} of this machine has changed since: build the image again"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "/h is no LUKS header"),
+        (b"random", "/h is no LUKS header"),
+        (header("5eed"), "/h is the header of the volume 5eed, not of this one"),
+        (header("3b1f-1"), "/h is the header of the volume 3b1f-1"),
+        (header(""), "is the header of the volume"),
+    ],
+)
+def test_a_header_that_opens_nothing(content: bytes, words: str) -> None:
+    (row, *_) = opening(image("crypt UUID=x none header=/h\n", {"/h": File(content)}), STACK)
+    assert row.verdict is Verdict.MISSING
+    assert words in row.reason
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("TCRYPT", "VeraCrypt"), ("BITLK", "BitLocker"), ("FVAULT2", "FileVault"), ("PLAIN", "")],
+)
+@pytest.mark.parametrize("line", ["", "crypt /dev/vda /k plain", "crypt /dev/vda - tcrypt"])
+def test_a_format_that_only_the_real_system_opens(kind: str, words: str, line: str) -> None:
+    proof = proved(image(f"{line}\n", {"/k": File(b"k")}), describe("/", unmarked(kind)))
+    found = [row for row in proof.rows if row.need == "type"]
+    assert [row.verdict for row in found] == [Verdict.MISSING] * bool(words)
+    assert all(words in row.reason for row in found)
 
 
 def test_a_key_file_is_found_by_its_name() -> None:
@@ -226,7 +303,7 @@ def test_the_device_with_a_detached_header_is_part_of_the_stack(place: str) -> N
 def test_a_plain_volume_with_the_line_of_another(options: str, need: str) -> None:
     system = FakeSystem()
     plain_dm(system)
-    archive = image(f"root /dev/vda none {options}\n", {"/h": File(b"x")})
+    archive = image(f"root /dev/vda none {options}\n", {"/h": File(header("3b1f"))})
     proof = proved(archive, describe("/", system))
     found = {row.need for row in proof.of(Verdict.MISSING) if row.need in ("type", "cipher")}
     assert found == ({need} if need else set())
