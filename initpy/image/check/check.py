@@ -64,7 +64,7 @@ def prove(
     image = packed(archive, kernel)
     folder = modules or modules_folder(kernel)
     known = installed(folder)
-    userland = Userland(archive)
+    userland = Userland(archive, stack.machine)
     config = read_kernel_config(kernel, folder)
     jobs = [job for file in userland.jobs for job in file.jobs]
     boot = Boot(archive, stack, command_line_of(archive, stack, kernel, cmdline), jobs, kernel)

@@ -14,6 +14,7 @@ from initpy.config.commandline import parse
 from initpy.config.errors import InputError
 from initpy.image.check import modprobed
 from initpy.image.check.proof import Row, Verdict
+from initpy.image.formats import machines
 from initpy.image.formats.archive import Archive
 from initpy.image.formats.modinfo import DamagedModuleError, ModuleInfo
 from initpy.image.kernel import charsets, firmware
@@ -205,6 +206,8 @@ class Drivers:
         # A module may have no vermagic (modinfo stripped).
         if made_for and made_for != self._image.release:
             yield f"{module} was built for kernel {made_for}, not for {self._image.release}"
+        if not machines.loads(self._stack.machine, info.kind):
+            yield f"{module} is for another machine ({machines.name_of(info.kind)})"
 
     def _diverted(self, name: str, module: str) -> str:
         """Return why modprobe of the image makes something else of a name than the module."""

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from initpy.image.content.programs import SEARCHED, interpreter_of
+from initpy.image.formats import machines
 from initpy.image.formats.archive import Archive
 from initpy.image.formats.elf import Elf, Lacking, Libraries, parse_elf
 from initpy.image.kernel.kmod import SUFFIXES
@@ -63,8 +64,9 @@ class Found:
 class ImagePrograms:
     """Checks the programs of one image, each once."""
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, machine: str = "") -> None:
         self._archive = archive
+        self._machine = machine  # as `uname -m`; "": not known
         self._libraries = Libraries(search_folders(archive), ImageFiles(archive))
         self._known: dict[str, Found] = {}
 
@@ -106,6 +108,8 @@ class ImagePrograms:
         if not entry.mode & 0o111:
             return Found(path, f"{path} is not executable")
         content = entry.read()
+        if content.startswith(b"#!") and content[:256].partition(b"\n")[0].endswith(b"\r"):
+            return Found(path, f"{path}: its first line ends with a carriage return")
         if interpreter := interpreter_of(content[:256]):
             below = self.find(interpreter)
             if below is None:
@@ -121,6 +125,10 @@ class ImagePrograms:
     def linked(self, path: str) -> Found:
         """Check the libraries of an ELF file: a program, or a module of Python."""
         damaged = len(self._libraries.damaged)
+        elf = self._libraries.read(Path(path))
+        if elf is not None and not machines.runs(self._machine, elf.kind):
+            kind = machines.name_of(elf.kind)
+            return Found(path, f"{path} is for another machine ({kind})")
         closure = self._libraries.closure([Path(path)])
         if len(self._libraries.damaged) > damaged:
             return Found(path, self._libraries.damaged[-1].hint)

@@ -37,9 +37,9 @@ CONTENT = {Kind.MD: "linux_raid_member", Kind.LUKS: "crypto_LUKS", Kind.LVM: "LV
 class Userland:
     """Checks everything but drivers. `ours`: initpy built the image."""
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, machine: str = "") -> None:
         self._archive = archive
-        self.programs = ImagePrograms(archive)
+        self.programs = ImagePrograms(archive, machine)
         self.unusable: list[Row] = []
         self._by_id = False
         found = tuple(self._job_files())

@@ -4,7 +4,11 @@ import io
 from dataclasses import dataclass
 
 from initpy.image.formats import decompress
+from initpy.image.formats.machines import Kind
 
+RELOCATABLE = "ET_REL"  # the kernel takes no other type
+# What pyelftools raises of a damaged file: it validates little of what it reads.
+UNCHECKED = (ValueError, KeyError, IndexError, OverflowError, TypeError)
 # The string table of a module that calls load_nls() holds this.
 CALL = b"\0load_nls\0"
 
@@ -18,6 +22,7 @@ class ModuleInfo:
     soft: tuple[str, ...]  # softdep: names or aliases to load before or after it
     firmware: tuple[str, ...]
     alias: tuple[str, ...]
+    kind: Kind  # machine and word size
     charsets: bool = False  # loads character sets by name (fs/nls)
 
 
@@ -42,6 +47,7 @@ def read_module(data: bytes) -> ModuleInfo:
         soft=tuple(word for word in soft if word not in ("pre:", "post:")),
         firmware=tuple(values.get("firmware", ())),
         alias=tuple(values.get("alias", ())),
+        kind=kind_of(data),
         charsets=CALL in data,
     )
 
@@ -49,6 +55,21 @@ def read_module(data: bytes) -> ModuleInfo:
 def calls_load_nls(data: bytes) -> bool:
     """Return whether a module, compressed or not, calls load_nls(). Raises DamagedModuleError."""
     return CALL in _plain(data)
+
+
+def kind_of(data: bytes) -> Kind:
+    """Return machine and word size of a module. Raises DamagedModuleError for a program."""
+    from elftools.common.exceptions import ELFError
+    from elftools.elf.elffile import ELFFile
+
+    try:
+        elf = ELFFile(io.BytesIO(data))
+        kind, made = (str(elf["e_machine"]), int(elf.elfclass)), elf["e_type"]
+    except (ELFError, *UNCHECKED) as error:
+        raise DamagedModuleError(f"not a whole ELF file ({error})") from error
+    if made != RELOCATABLE:
+        raise DamagedModuleError("an ELF file that is no kernel module")
+    return kind
 
 
 def section(data: bytes) -> bytes:
@@ -60,8 +81,7 @@ def section(data: bytes) -> bytes:
     try:
         found = ELFFile(io.BytesIO(data)).get_section_by_name(".modinfo")
         content = None if found is None else bytes(found.data())
-    # pyelftools validates little of what it reads.
-    except (ELFError, ValueError, KeyError, IndexError, OverflowError, TypeError) as error:
+    except (ELFError, *UNCHECKED) as error:
         raise DamagedModuleError(f"not a whole ELF file ({error})") from error
     if content is None:
         raise DamagedModuleError("an ELF file without .modinfo, which is no kernel module")

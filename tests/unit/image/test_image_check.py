@@ -228,15 +228,25 @@ def test_a_missing_python_module_is_named(gone: str, image: Archive, kernel: Ker
     assert gone.removesuffix(".pyc").replace("/", ".") in row.reason
 
 
-def test_python_that_cannot_run_here_is_reported_as_untried(image: Archive, kernel: Kernel) -> None:
+@pytest.mark.parametrize(
+    ("machine", "verdict", "words"),
+    [
+        # One that is not known here: its programs cannot be judged.
+        ("e2k", Verdict.WARNING, f"for e2k, this machine is {platform.machine()}"),
+        ("riscv64", Verdict.MISSING, "is for another machine"),
+    ],
+)
+def test_python_that_cannot_run_here_is_reported_as_untried(
+    image: Archive, kernel: Kernel, machine: str, verdict: Verdict, words: str
+) -> None:
     system = nested()
     elsewhere = describe("/", system)
     stack = Stack(**{**{name: getattr(elsewhere, name) for name in elsewhere.__slots__},
-                     "machine": "riscv64"})  # fmt: skip
+                     "machine": machine})  # fmt: skip
     found = prove(image, stack, kernel.version, modules=kernel.modules)
     (row,) = (row for row in found.rows if row.need == "Python")
-    assert row.verdict is Verdict.WARNING
-    assert f"for riscv64, this machine is {platform.machine()}" in row.reason
+    assert row.verdict is verdict
+    assert words in row.reason
 
 
 @pytest.mark.parametrize(

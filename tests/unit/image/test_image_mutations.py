@@ -43,7 +43,7 @@ def judged(name: str, files: Files) -> Proof:
     changed = Archive(archive.path, 0, entries=entries)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(interpreter, "rows", lambda *_, **__: ())
-        patch.setattr(userland, "ImagePrograms", lambda _: programs(name))
+        patch.setattr(userland, "ImagePrograms", lambda *_: programs(name))
         return prove(changed, stack, kernel.version, modules=kernel.modules, run=False)
 
 
