@@ -12,6 +12,7 @@ from initpy.image.check import (
     copies,
     fixedpaths,
     foreign,
+    foreignlayers,
     interpreter,
     keyboards,
     mounting,
@@ -84,6 +85,7 @@ def prove(
     rows.extend(_tables(image, known))
     if stack.tops and not userland.ours:
         rows.extend(foreign.rows(boot.rows(required=False), boot))
+        rows.extend(foreignlayers.rows(archive, stack, boot))
     if userland.ours and stack.tops:
         told = boot.rows(required=configured)
         rows.extend(neighbours.rows(told, boot, archive, stack, kernel, jobs))

@@ -17,7 +17,12 @@ from initpy.image.stack.layers import Kind, Layer, Stack
 from initpy.image.tree import File
 
 LISTS = ("activation/volume_list", "activation/auto_activation_volume_list")
-ACTIVATION = "global/activation"
+# Settings that keep a boot from its volumes -> their value, and what LVM does then.
+IN_THE_WAY = {
+    "global/activation": ("0", "LVM activates nothing"),
+    "activation/udev_rules": ("0", "udev leaves alone what LVM activates"),
+}
+SCAN, CAREFUL = "devices/scan", "config/abort_on_errors"
 DEVICES, DEFAULT_FILE = "/etc/lvm/devices", "system.devices"
 # The kernel numbers these, in the order in which they appear.
 NUMBERED = re.compile(r"/dev/(?:sd|vd|hd|nvme|mmcblk|dm-|md\d|block/)")
@@ -50,9 +55,16 @@ class Filters:
             if found := self._listed(device):
                 yield Row(title, "devices file", *found)
         group, name = layer.property("DM_VG_NAME"), layer.property("DM_LV_NAME")
-        if self._settings.get(ACTIVATION) == ("0",):
-            reason = "LVM activates nothing (lvm.conf(5)): remove it, or add rd.lvm.conf=0"
-            yield Row(title, f"{_name(ACTIVATION)}=0 of lvm.conf", Verdict.MISSING, reason)
+        for key, (value, what) in IN_THE_WAY.items():
+            if self._settings.get(key) == (value,):
+                reason = f"{what} (lvm.conf(5)): remove it, or add rd.lvm.conf=0"
+                yield Row(title, f"{_name(key)}={value} of lvm.conf", Verdict.MISSING, reason)
+        if (folders := self._settings.get(SCAN)) and not any(map(_has_disks, folders)):
+            reason = f"LVM looks for disks in {', '.join(folders)} only: remove it"
+            yield Row(title, "scan of lvm.conf", Verdict.MISSING, reason)
+        if self._settings.get(CAREFUL) == ("1",):
+            reason = "cannot know whether LVM knows all settings: it ends at one that it does not"
+            yield Row(title, f"{_name(CAREFUL)}=1 of lvm.conf", Verdict.UNKNOWN, reason)
         for key in LISTS if group and name else ():
             if key in self._settings:
                 verdict, reason = _allowed(group, name, self._settings[key])
@@ -95,6 +107,13 @@ class Filters:
     def _text(self, path: str) -> str | None:
         entry = self._archive.get(path)
         return entry.read().decode("utf-8", "replace") if isinstance(entry, File) else None
+
+
+def _has_disks(folder: str) -> bool:
+    """Return whether a folder of devices has those of disks."""
+    return folder.rstrip("/") in ("/dev", "/dev/disk", "/dev/mapper") or folder.startswith(
+        "/dev/disk/by-"
+    )
 
 
 def _name(key: str) -> str:

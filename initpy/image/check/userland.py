@@ -29,6 +29,8 @@ JOBS = ("/usr/lib/initpy/jobs", "/etc/initpy/jobs")
 RULES = ("/usr/lib/udev/rules.d", "/lib/udev/rules.d", "/etc/udev/rules.d")
 IMAGE = "the image"
 MODPROBE = "modprobe"
+# systemd's, in images that start it.
+INSTEAD = {"cryptsetup": ("/usr/lib/systemd/systemd-cryptsetup", "/usr/bin/systemd-cryptsetup")}
 BY_ID = "/dev/disk/by-id/"
 # The ID_FS_TYPE of the device below such a layer, if udev's record has none.
 CONTENT = {Kind.MD: "linux_raid_member", Kind.LUKS: "crypto_LUKS", Kind.LVM: "LVM2_member"}
@@ -164,7 +166,7 @@ class Userland:
 
     def _foreign_programs(self, title: str, names: Iterable[str]) -> Iterator[Row]:
         for name in dict.fromkeys(names):
-            found = self.programs.check(name)
+            found = self.programs.check(name) or self._instead(name)
             if found is not None and found.problem:
                 yield Row(title, f"program {name}", Verdict.MISSING, found.problem)
             elif found is not None:
@@ -173,6 +175,11 @@ class Userland:
             else:
                 reason = "is not in the image; another generator built it, and may not need it"
                 yield Row(title, f"program {name}", Verdict.UNKNOWN, reason)
+
+    def _instead(self, name: str) -> Found | None:
+        """Return the program that other generators have in place of one; None without it."""
+        found = map(self.programs.check, INSTEAD.get(name, ()))
+        return next((each for each in found if each is not None), None)
 
     def _rules(self, title: str, files: Iterable[JobFile]) -> Iterator[Row]:
         names = dict.fromkeys(rule for file in files for rule in file.image.rules)

@@ -58,6 +58,23 @@ def test_a_file_that_lvm_refuses_keeps_it_from_everything(conf: str) -> None:
     assert judged(conf, configured=False) == {}
 
 
+@pytest.mark.parametrize(
+    ("conf", "need", "verdict"),
+    [
+        ("activation { udev_rules = 0 }", "udev_rules=0 of lvm.conf", Verdict.MISSING),
+        ("activation { udev_rules = 1 }", "udev_rules=0 of lvm.conf", None),
+        ('devices { scan = [ "/dev/none" ] }', "scan of lvm.conf", Verdict.MISSING),
+        ('devices { scan = [ "/x", "/dev" ] }', "scan of lvm.conf", None),
+        ("config/abort_on_errors = 1", "abort_on_errors=1 of lvm.conf", Verdict.UNKNOWN),
+        ("config/abort_on_errors = 0", "abort_on_errors=1 of lvm.conf", None),
+    ],
+)
+def test_settings_that_keep_a_boot_from_its_volumes(
+    conf: str, need: str, verdict: Verdict | None
+) -> None:
+    assert judged(conf).get(need) is verdict
+
+
 def test_the_global_filter_counts_too() -> None:
     assert judged('devices/global_filter = [ "r|.*|" ]') == {
         "global_filter of lvm.conf": Verdict.MISSING
