@@ -16,6 +16,7 @@ from initpy.image.tree import File
 # In the order in which libkmod looks.
 FOLDERS = ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
 INSTALL = "install"
+IGNORING, SHELL = ("--ignore-install", "-i"), "/bin/sh"
 WORDS = {"blacklist": 2, INSTALL: 3, "alias": 3}  # command -> how many words it needs at least
 
 
@@ -40,11 +41,26 @@ def read(archive: Archive, besides: str) -> Settings:
     for path, words in _lines(archive, besides):
         if len(words) < WORDS.get(words[0], len(words) + 1):
             continue
+        if words[0] == INSTALL and _loads_it(archive, words):
+            continue
         if words[0] in FORBIDDING and forbidden.get(canonical(words[1]), ("",))[0] != INSTALL:
             forbidden[canonical(words[1])] = (words[0], path)
         elif words[0] == "alias":
             aliases.append((canonical(words[1]), canonical(words[2]), path))
     return Settings(forbidden, tuple(aliases))
+
+
+def _loads_it(archive: Archive, words: list[str]) -> bool:
+    """Return whether the command of an `install` line begins with the module itself."""
+    program, name = words[2], canonical(words[1])
+    end = next((place for place, word in enumerate(words) if set(word) & {*"&|;"}), len(words))
+    rest = words[3:end]
+    ignores = any(each in IGNORING for each in rest)
+    itself = any(canonical(each) == name for each in rest)
+    if not (program.rpartition("/")[2] == "modprobe" and ignores and itself):
+        return False
+    path = program if program.startswith("/") else "/sbin/modprobe"
+    return path in archive and SHELL in archive  # libkmod has a shell run the command
 
 
 def _lines(archive: Archive, besides: str) -> Iterator[tuple[str, list[str]]]:

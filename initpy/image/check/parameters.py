@@ -11,7 +11,7 @@ from functools import partial
 from initpy.config.commandline import parse
 from initpy.config.devicespec import parse_device
 from initpy.config.discoverable import ROOT_TYPES
-from initpy.config.settings import read_settings
+from initpy.config.settings import DEFAULTS, read_settings
 from initpy.core.devices.graph import LISTED, Device
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.jobs.definitions import JobDefinition
@@ -78,7 +78,11 @@ class Boot:
         self._jobs = tuple(jobs)
         self.line = line
         self.text = line.text if line is not None else ""
-        self.settings: Settings = read_settings(self.text, table, jobs=self._jobs)[0]
+        words = archive.get(DEFAULTS)
+        before = words.read().decode("utf-8", "replace") if isinstance(words, File) else None
+        self.settings: Settings = read_settings(self.text, table, defaults=before, jobs=self._jobs)[
+            0
+        ]
         self._problems = read_settings(self.text, jobs=self._jobs)[1]
         self._stack = stack
         self._image = str(archive.path)

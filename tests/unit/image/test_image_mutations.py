@@ -123,6 +123,11 @@ TABLE: list[tuple[str, Files, Verdict]] = [
     (STACK, modprobe("blacklist raid1\n"), MISSING),
     (STACK, modprobe("blacklist dm_crypt\n"), OK),  # a job asks for it by its name
     (STACK, modprobe("install virtio_blk /bin/false\n"), MISSING),
+    (STACK, modprobe("install raid1 /sbin/modprobe --ignore-install raid1 $CMDLINE_OPTS\n"), OK),
+    (STACK, modprobe("install raid1 modprobe -i raid1 && modprobe other\n"), OK),
+    (STACK, modprobe("install raid1 modprobe -i other; modprobe -i raid1\n"), MISSING),
+    (STACK, modprobe("install raid1 /nonexistent/modprobe -i raid1\n"), MISSING),
+    (STACK, modprobe("install raid1 modprobe raid1\n"), MISSING),  # without end
     (STACK, modprobe("install virtio-blk\n"), OK),  # a bad line, which kmod leaves out
     (STACK, modprobe("install \\\n raid1 /bin/false\n"), MISSING),
     (STACK, modprobe("install md_mod /bin/false\n"), MISSING),  # raid1 needs it
@@ -139,6 +144,10 @@ TABLE: list[tuple[str, Files, Verdict]] = [
         "55-dm.rules", "80-drivers.rules",
     )),
     (STACK, hidden("63-md-raid-arrays.rules", "# none of ours\n"), UNKNOWN),
+    (STACK, {"/etc/initpy/parameters": "rd.md=0\n"}, MISSING),
+    (STACK, {"/etc/initpy/parameters": "rd.md=0 rd.md=1\n"}, OK),
+    (STACK, {"/etc/initpy/parameters": "root=UUID=another\n"}, OK),  # the command line wins
+    (STACK, {"/etc/initpy/parameters": "\0\n=\nresume=\n"}, OK),
     (STACK, {"/etc/hostname": "other\n"}, OK),  # any host may take the array
     (STACK, {"/etc/initpy/jobs/md.toml": "nonsense\n"}, WARNING),  # initpy's own one serves
 ]  # fmt: skip
