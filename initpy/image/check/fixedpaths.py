@@ -13,12 +13,21 @@ from initpy.image.check.proof import Row, Verdict
 from initpy.image.content.programs import UDEVD
 from initpy.image.formats.archive import Archive
 from initpy.image.kernel.kernelconfig import KernelConfig
-from initpy.image.tree import File
+from initpy.image.tree import File, Folder
 
 IMAGE = "the image"
 MODPROBE = "/sbin/modprobe"
 # Where distributions have libkmod look: kmod's option module-directory, without a release.
 FOLDERS = ("/lib/modules", "/usr/lib/modules")
+RULES = ("/etc/udev/rules.d/", "/run/udev/rules.d/", "/usr/lib/udev/rules.d/", "/lib/udev/rules.d/")
+# What systemd's rules have udevd do, and what does not happen if another file of the name does not.
+BUILTINS = {
+    "60-persistent-storage.rules": ("blkid", "no disk may show what it holds"),
+    "80-drivers.rules": ("kmod", "udevd may load no driver"),
+}
+BUILTIN = re.compile(rb"""^[^#\n]*\{builtin\}\s*\+?:?=+\s*"(\w+)""", re.MULTILINE)
+# PID 1 mounts something there.
+MOUNT_POINTS = ("/dev", "/proc", "/run", "/sys", "/sysroot")
 LIBKMOD = re.compile(r"/libkmod\.so(?:\.[0-9]+)*$")
 
 
@@ -32,6 +41,16 @@ def rows(
 ) -> Iterator[Row]:
     """Yield the rows for an image of initpy; `has_modules`: it has some for this kernel."""
     yield _row("udevd", UDEVD, programs.check(UDEVD), "no device would be found")
+    for name, (builtin, lost) in BUILTINS.items():
+        found = (archive.get(f"{folder}{name}") for folder in RULES)
+        first = next((each for each in found if isinstance(each, File)), None)  # udev(7)
+        if first is not None and builtin not in map(bytes.decode, BUILTIN.findall(first.read())):
+            reason = f"{name} does not run udevd's {builtin}: {lost}"
+            yield Row(IMAGE, "udev's rules", Verdict.UNKNOWN, reason)
+    for path in MOUNT_POINTS:
+        if path in archive.entries and not isinstance(archive.get(path), Folder):
+            reason = f"{path} is no folder, and the boot mounts a file system there"
+            yield Row(IMAGE, "folders", Verdict.MISSING, reason)
     path = config.texts.get("MODPROBE_PATH", MODPROBE) if config is not None else MODPROBE
     if has_modules:
         lost = "the kernel would load no file system, RAID level or cipher"

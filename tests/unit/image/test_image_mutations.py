@@ -144,6 +144,12 @@ TABLE: list[tuple[str, Files, Verdict]] = [
         "55-dm.rules", "80-drivers.rules",
     )),
     (STACK, hidden("63-md-raid-arrays.rules", "# none of ours\n"), UNKNOWN),
+    # A file that was cut off, or another system's.
+    (STACK, hidden("60-persistent-storage.rules", 'ACTION=="remove", GOTO="end"\n'), UNKNOWN),
+    (STACK, hidden("80-drivers.rules", 'ACTION!="add", GOTO="end"\n# kmod\n'), UNKNOWN),
+    (STACK, hidden("99-mine.rules", 'ENV{X}="y"\n'), OK),
+    (STACK, {"/run": "a file\n"}, MISSING),
+    (STACK, {"/sysroot": Link("/nonexistent")}, MISSING),
     (STACK, {"/etc/initpy/parameters": "rd.md=0\n"}, MISSING),
     (STACK, {"/etc/initpy/parameters": "rd.md=0 rd.md=1\n"}, OK),
     (STACK, {"/etc/initpy/parameters": "root=UUID=another\n"}, OK),  # the command line wins
