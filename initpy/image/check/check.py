@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from initpy.config.errors import InputError
+from initpy.core.layer import Layer as Technology
 from initpy.image.check import (
     copies,
     fixedpaths,
@@ -101,7 +102,9 @@ def prove(
     volumes = Volumes(archive, stack, userland.programs, boot, machine)
     arrays = Arrays(archive, stack, boot.text, userland.programs)
     groups = Groups(archive, stack, boot.text)
-    filters = Filters(archive, stack, configured=boot.settings.lvm.configured)
+    lvm = boot.settings.lvm
+    named = {*lvm.hinted, *boot.settings.layer(Technology.LVM).named}
+    filters = Filters(archive, stack, configured=lvm.configured, named=named)
     multipaths = Multipaths(archive, stack, boot.settings, may_run=run)
     for_users = only_for_keyboards(stack)
     for layer in stack.layers:

@@ -6,7 +6,7 @@ has them in full, and they may be wrong by now; `rd.lvm.conf=0` passes them over
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.content import lvmconf
@@ -16,7 +16,8 @@ from initpy.image.formats.archive import Archive
 from initpy.image.stack.layers import Kind, Layer, Stack
 from initpy.image.tree import File
 
-LISTS = ("activation/volume_list", "activation/auto_activation_volume_list")
+AUTOMATIC = "activation/auto_activation_volume_list"
+LISTS = ("activation/volume_list", AUTOMATIC)
 # Settings that keep a boot from its volumes -> their value, and what LVM does then.
 IN_THE_WAY = {
     "global/activation": ("0", "LVM activates nothing"),
@@ -29,9 +30,15 @@ NUMBERED = re.compile(r"/dev/(?:sd|vd|hd|nvme|mmcblk|dm-|md\d|block/)")
 
 
 class Filters:
-    """What the image's LVM is told to leave alone; `configured`: lvm.conf counts."""
+    """What the image's LVM is told to leave alone.
 
-    def __init__(self, archive: Archive, stack: Stack, *, configured: bool) -> None:
+    `configured`: lvm.conf counts. The boot activates the groups that are `named` by themselves.
+    """
+
+    def __init__(
+        self, archive: Archive, stack: Stack, *, configured: bool, named: Collection[str] = ()
+    ) -> None:
+        self._named = named
         self._archive = archive
         self._stack = stack
         self._settings: dict[str, Values] = {}
@@ -66,7 +73,7 @@ class Filters:
             reason = "cannot know whether LVM knows all settings: it ends at one that it does not"
             yield Row(title, f"{_name(CAREFUL)}=1 of lvm.conf", Verdict.UNKNOWN, reason)
         for key in LISTS if group and name else ():
-            if key in self._settings:
+            if key in self._settings and not (key == AUTOMATIC and group in self._named):
                 verdict, reason = _allowed(group, name, self._settings[key])
                 yield Row(title, f"{_name(key)} of lvm.conf", verdict, reason)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 from initpy.config.textlines import read_file
 from initpy.image.formats import symbolversions
 from initpy.image.formats.dlopen import Opened, Priority, called, noted
+from initpy.image.formats.machines import UNCHECKED
 from initpy.image.missing import Missing
 
 # Imported where files are read: the commands' `--help` works without pyelftools.
@@ -87,7 +88,7 @@ def parse_elf(file: BinaryIO, path: Path) -> Elf | None:
     try:
         return _parse(ELFFile(file))
     # pyelftools validates little: offsets and names of a damaged file may point anywhere.
-    except (ELFError, ValueError, KeyError, IndexError, OverflowError, TypeError) as error:
+    except (ELFError, *UNCHECKED) as error:
         raise DamagedElfError(f"{path}: not a whole ELF file ({error})") from error
 
 

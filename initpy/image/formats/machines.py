@@ -1,5 +1,10 @@
-"""Which kinds of ELF files the kernel of a machine runs and loads, by the name of `uname -m`."""
+"""Which kinds of ELF files the kernel of a machine runs and loads, by the name of `uname -m`.
 
+And what reading a damaged one raises.
+"""
+
+# What pyelftools raises of a damaged file: it validates little of what it reads.
+UNCHECKED = (ValueError, KeyError, IndexError, OverflowError, TypeError, AssertionError)
 Kind = tuple[str, int]  # machine and word size, as pyelftools calls them
 
 # The first is that of the kernel and its modules; programs of the others may run, too.

@@ -4,11 +4,9 @@ import io
 from dataclasses import dataclass
 
 from initpy.image.formats import decompress
-from initpy.image.formats.machines import Kind
+from initpy.image.formats.machines import UNCHECKED, Kind
 
 RELOCATABLE = "ET_REL"  # the kernel takes no other type
-# What pyelftools raises of a damaged file: it validates little of what it reads.
-UNCHECKED = (ValueError, KeyError, IndexError, OverflowError, TypeError)
 # The string table of a module that calls load_nls() holds this.
 CALL = b"\0load_nls\0"
 

@@ -4,9 +4,13 @@ A disk that fails, an archive that was cut off, a package of another architectur
 editor of another system has saved.
 """
 
+import io
+import random
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
+from pathlib import Path
 
 import pytest
 from test_image_removed import machine
@@ -15,7 +19,9 @@ from initpy.image.check import interpreter
 from initpy.image.check.check import prove
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.formats.archive import Archive
+from initpy.image.formats.elf import DamagedElfError, parse_elf
 from initpy.image.formats.machines import loads, name_of, runs
+from initpy.image.formats.modinfo import DamagedModuleError, read_module
 from initpy.image.tree import Entry, File, Folder, Link
 
 STACK = "lvm-on-luks-on-raid1"
@@ -116,3 +122,20 @@ def test_which_kinds_a_machine_runs() -> None:
     assert not runs("i686", ("EM_X86_64", 64))
     assert runs("a machine of the future", ("EM_X", 128))
     assert name_of(("EM_AARCH64", 64)) == "aarch64, 64 bits"
+
+
+def test_a_damaged_elf_file_ends_in_no_traceback() -> None:
+    draw = random.Random(3)
+    archive = machine(STACK)[0]
+    entry = archive.get(MDADM)
+    assert isinstance(entry, File)
+    whole = entry.read()
+    for _ in range(60):
+        data = bytearray(whole)
+        place = draw.randrange(len(data))
+        data[place:place] = draw.randbytes(draw.randrange(1, 50))
+        with suppress(DamagedElfError):
+            parse_elf(io.BytesIO(data), Path("x"))
+        module_data = bytearray(data[:18] + whole[18:])
+        with suppress(DamagedModuleError):
+            read_module(bytes(module_data))

@@ -23,12 +23,14 @@ STACK = Stack("/", "6.1", "x86_64", ("block:dm-0",), (VOLUME, DISK))
 FILE = "/etc/lvm/devices/system.devices"
 
 
-def judged(conf: str, configured: bool = True, **devices: str) -> dict[str, Verdict]:
+def judged(
+    conf: str, configured: bool = True, named: tuple[str, ...] = (), **devices: str
+) -> dict[str, Verdict]:
     tree = Tree()
     tree.add("/etc/lvm/lvm.conf", File(conf.encode()))
     for name, text in devices.items():
         tree.add(f"/etc/lvm/devices/{name}.devices", File(text.encode()))
-    filters = Filters(archive_of(tree, Path("x.img")), STACK, configured=configured)
+    filters = Filters(archive_of(tree, Path("x.img")), STACK, configured=configured, named=named)
     return {row.need: row.verdict for row in filters.rows(VOLUME)}
 
 
@@ -73,6 +75,14 @@ def test_settings_that_keep_a_boot_from_its_volumes(
     conf: str, need: str, verdict: Verdict | None
 ) -> None:
     assert judged(conf).get(need) is verdict
+
+
+def test_a_group_that_is_named_is_activated_whatever_the_list_says() -> None:
+    conf = 'activation { auto_activation_volume_list = [ "other" ] }'
+    need = "auto_activation_volume_list of lvm.conf"
+    assert judged(conf) == {need: Verdict.MISSING}
+    assert judged(conf, named=("vg",)) == {}
+    assert judged(conf.replace("auto_activation_", ""), named=("vg",)) != {}
 
 
 def test_the_global_filter_counts_too() -> None:

@@ -96,7 +96,9 @@ TABLE: list[tuple[str, Files, Verdict]] = [
     (STACK, lvm('devices {\n filter = [ "a|/dev/mapper/luks-|", "r|.*|" ]\n}\n'), OK),
     (STACK, lvm("devices {\n use_devicesfile = 1\n}\n", "IDTYPE=devname PVID=other\n"), MISSING),
     (STACK, lvm("devices {\n use_devicesfile = 1\n}\n"), OK),  # there is none
-    (STACK, lvm('activation {\n auto_activation_volume_list = [ "vg1" ]\n}\n'), MISSING),
+    # The path in root= names the group, which the boot then activates whatever this list says.
+    (STACK, lvm('activation {\n auto_activation_volume_list = [ "vg1" ]\n}\n'), OK),
+    (STACK, lvm('activation {\n volume_list = [ "vg1" ]\n}\n'), MISSING),
     (STACK, lvm("global {\n activation = 0\n}\n"), MISSING),
     (STACK, lvm('global {\n system_id_source = "uname"\n}\n'), OK),  # the group has none
     (STACK, lvm("devices {\n"), MISSING),  # each command of LVM ends at once
