@@ -16,7 +16,7 @@ LOOK_SECONDS = 0.25  # a worker and the rules, programs included
 READY_SECONDS = 0.4  # until udevd listens
 RESTART_SECONDS = 0.5  # PID 1 waits before it starts it again
 WORKER_SECONDS = 180.0  # event_timeout of udevd(8): then it kills the worker
-MOST_FAILURES = 3  # a device at which workers die is left alone, as the engine does it
+MOST_FAILURES = 3  # so often the engine triggers a device again at which a worker has died
 
 Told = DeviceChanged | DeviceRemoved
 
