@@ -68,6 +68,7 @@ NUMBER = "[0-9]{1,18}"  # bytes and sectors of today's disks have more than nine
 KEY_EXPECTED = "none, /PATH of a key file in the image, /PATH:DEVICE or DEVICE:/PATH"
 # Debian's, crypttab(5) and README.Debian of cryptsetup: what they do is built in.
 PASSDEV, KEYCTL = "passdev", "decrypt_keyctl"
+WITHOUT_COLON = r"/dev/(?:disk/by-(?:uuid|label|partuuid|partlabel)/)?[^:/]+"
 DERIVED = "/decrypt_derived"  # its key is that of an open volume
 SCRIPTS = "/lib/cryptsetup/scripts"  # where a key script without a path is
 
@@ -350,6 +351,10 @@ def parse_key(text: str) -> KeySpec | None:
     passdev = re.fullmatch(rf"(.+):(/[^:]*)(?::({NUMBER}))?", text)
     if passdev and (device := parse_device(passdev[1])) is not None:
         return KeySpec(passdev[2], device, timeout=float(passdev[3] or 0))
+    # A path without a slash, after a name that has no colon itself.
+    relative = re.fullmatch(rf"({WITHOUT_COLON}):([^/:][^:]*)(?::({NUMBER}))?", text)
+    if relative and (device := parse_device(relative[1])) is not None:
+        return KeySpec(f"/{relative[2]}", device, timeout=float(relative[3] or 0))
     if text.startswith("/dev/"):
         return KeySpec("", parse_device(text))
     path, device = _on_device(text)

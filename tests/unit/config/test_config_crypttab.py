@@ -104,6 +104,12 @@ BY_PATH = DeviceSpec(Naming.PATH, "/dev/disk/by-path/pci-0000:00:04.0-usb-0:1:1.
             "/dev/disk/by-uuid/1234-ABCD:/k:30 luks,keyscript=passdev",  # Debian's
             KeySpec("/k", STICK, timeout=30),
         ),
+        ("/dev/disk/by-uuid/1234-ABCD:k luks,keyscript=passdev", KeySpec("/k", STICK)),
+        ("/dev/disk/by-uuid/1234-ABCD:a/k:5 luks,keyscript=passdev",
+         KeySpec("/a/k", STICK, timeout=5)),
+        ("/dev/sdb1:k luks", KeySpec("/k", DeviceSpec(Naming.PATH, "/dev/sdb1"))),
+        ("/dev/disk/by-id/usb-A_B-0:0 luks",
+         KeySpec("", DeviceSpec(Naming.PATH, "/dev/disk/by-id/usb-A_B-0:0"))),
         (f"{BY_PATH.value}:/k luks,keyscript=/lib/cryptsetup/scripts/passdev",
          KeySpec("/k", BY_PATH)),
         ("/dev/sdb luks,keyfile-offset=512,keyfile-size=64",
