@@ -249,6 +249,8 @@ class World:
             return block.array.state == "readonly"
         if block.mapping is not None and block.mapping.read_only:
             return True
+        if block.disk is not None and block.disk.bus == "cdrom":
+            return True
         disk = self.blocks.get(block.part[0]) if block.part is not None else None
         return disk is not None and self.read_only(disk)
 
