@@ -115,7 +115,9 @@ def test_killed_before_each_step_of_replacing_an_image(tmp_path: Path, links: bo
         if child.exitcode == 0:
             break
         assert child.exitcode == -signal.SIGKILL
-        put_and_die(output, -1, links, b"5")
+        child = FORK.Process(target=put_and_die, args=(output, -1, links, b"5"))
+        child.start()
+        child.join()
         now = [path.read_bytes() for path in (output, *previous(output))]
         # What no run has put out is still there, and nothing else.
         assert now[0] == b"5"
