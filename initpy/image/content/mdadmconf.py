@@ -110,14 +110,19 @@ def digits(uuid: str) -> str:
 
 
 def _is(words: list[str], keywords: Iterable[str]) -> bool:
-    word = words[0].upper()
+    word = _unquoted(words[0]).upper()
     return len(word) >= SHORTEST and any(each.startswith(word) for each in keywords)
 
 
 def _value(words: list[str], key: str) -> str:
     start = f"{key}="
     found = next((each[len(start) :] for each in words if each.lower().startswith(start)), "")
-    return found.replace('"', "").replace("'", "")
+    return _unquoted(found)
+
+
+def _unquoted(word: str) -> str:
+    """Return a word as mdadm has it: it takes quotes away wherever they stand (conf_word)."""
+    return word.replace('"', "").replace("'", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +194,7 @@ class HomeHosts:
                 return word == "yes" or refused
             if word == "homehost":
                 by_host = True
-            elif word[0] in "+-" and _is_version(word[1:], metadata):
+            elif word[:1] in ("+", "-") and _is_version(word[1:], metadata):
                 return word[0] == "+" or refused
         return True
 
@@ -224,7 +229,8 @@ def read(texts: Iterable[str]) -> HomeHosts:
     arrays: list[ArrayLine] = []
     devices: list[str] = []
     auto: list[str] | None = None  # the first such line counts
-    for words in (words for text in texts for words in lines(text)):
+    found = (words for text in texts for words in lines(text))
+    for words in ([_unquoted(word) for word in words] for words in found):
         if _is(words, ("HOMEHOST",)):
             hosts += words[1:]
         elif _is(words, ("DEVICES",)):
@@ -248,7 +254,7 @@ def _device(word: str) -> str:
 
 
 def _array(words: list[str]) -> ArrayLine:
-    device = next((each for each in words[1:] if each[0] == "/" or "=" not in each), "")
+    device = next((each for each in words[1:] if each[:1] == "/" or "=" not in each), "")
     uuid = digits(_value(words, "uuid"))
     minor = _value(words, "super-minor")
     return ArrayLine(

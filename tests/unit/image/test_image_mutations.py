@@ -87,6 +87,8 @@ TABLE: list[tuple[str, Files, Verdict]] = [
     (STACK, mdadm("DEVICE /dev/sd*\n"), MISSING),
     (STACK, mdadm("DEVICE none\n"), OK),  # no word that mdadm knows
     (STACK, mdadm("AUTO no\n"), MISSING),
+    (STACK, mdadm("\"AU\"TO '-all' \"\"\n"), MISSING),  # quotes are taken away
+    (STACK, mdadm("AUTO \"\" ''\n"), OK),
     (STACK, mdadm("AUTO +all\nAUTO -all\n"), OK),
     (STACK, mdadm("DEVICE partitions containers\n"), OK),
     (STACK, mdadm("HOMEHOST <ignore>\n"), OK),
