@@ -41,6 +41,7 @@ from initpy.core.network.rootpath import (
     root_of,
 )
 from initpy.core.network.serverhost import ServerHost
+from initpy.core.network.values import on_link
 from initpy.core.state.context import Context
 from initpy.core.state.goals import SYSROOT
 
@@ -119,6 +120,8 @@ class Exports:
         if link.name not in {each.name for each in _links(context).ready_for(_server(root))}:
             self.problem = f"{link.name}: it has no address yet of the version of {_server(root)}"
             return False  # its lease names a server of the other version of IP
+        if isinstance(root, NfsRoot | NinePRoot):
+            root = root._replace(server=on_link(root.server, link.name))
         self.root, self.way, self.changed = root, link, True
         self.version, self.failures, self.refusal = 0, 0, None
         for instance in context.machine.on(EXPORT_NAME):

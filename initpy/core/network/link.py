@@ -64,8 +64,12 @@ class Link:
     A link with requests for both versions has two of these: neither waits for the other.
     """
 
-    def __init__(self, name: str, mac: str, request: LinkRequest | None) -> None:
+    def __init__(
+        self, name: str, mac: str, request: LinkRequest | None, others: tuple[str, ...] = ()
+    ) -> None:
+        """`others`: further names by which udev knows it."""
         self.name = name
+        self.others = others
         self.mac = mac
         self.request = request
         self.state = LinkState.UNUSED if request is None else LinkState.STARTING

@@ -6,12 +6,10 @@ that the server gives the address away, which it does not do unless it got no an
 the engine renews a lease while it lives, and the handover tells the real system of it.
 """
 
-from collections.abc import Mapping
-
 from initpy.core.devices.graph import Device
 from initpy.core.jobs.timers import Timer
 from initpy.core.netsettings import LinkRequest
-from initpy.core.network import ipv6
+from initpy.core.network import ipv6, othernames
 from initpy.core.network.actions import Configure, NameHost
 from initpy.core.network.dhcp import Change
 from initpy.core.network.leasing import adopt, arm, flush, record, report, stop
@@ -27,7 +25,6 @@ from initpy.core.network.link import (
 from initpy.core.network.linkconfig import config_of
 from initpy.core.network.moves import carry, client_for, limit_of, move, told_of, waits_for
 from initpy.core.network.properties import (
-    ALTNAMES,
     CARRIER,
     LEASE,
     MAC,
@@ -92,6 +89,7 @@ class Links:
         mac, settings = known.get(MAC, ""), context.settings.network
         if self._renames.begin(context, name, mac, lambda each: bool(self.of(each))):
             return
+        othernames.settle(context, device)
         links = self.of(name)
         if any(each.mac != mac for each in links):
             if name in declared(settings) or any(_asks_for(each, mac) for each in links):
@@ -99,25 +97,23 @@ class Links:
                     self._other_mac(context, each, mac)
             else:
                 self.gone(context, name)
-        links = self.of(name) or self._appears(context, name, mac, known)
+        links = self.of(name) or self._appears(context, device, mac)
         self._step(context, links, known.get(UP) == "1", known.get(CARRIER) == "1")
         for each in links:
             self._after_6(context, each, ipv6.learn(context, each, known))
         for upper in carried_by(settings, name):  # it may be switched on only now
             self._look_again(context, upper)
 
-    def _appears(
-        self, context: Context, name: str, mac: str, known: Mapping[str, str]
-    ) -> list[Link]:
+    def _appears(self, context: Context, device: Device, mac: str) -> list[Link]:
         """Take a link in, for each version of IP that the user wants of it."""
+        name, known = device.name.removeprefix(NET_FOLDER), device.properties
         ether = known.get(TYPE, ETHERNET) == ETHERNET and MASTER not in known
-        others = known.get(ALTNAMES, "").split()
-        found = requests_for(context.settings.network, name, mac, others)
+        found = requests_for(context.settings.network, name, mac)
         if found and not ether and MASTER not in known:
             context.report(f"{name}: {no_ethernet(known[TYPE])}; it is not set up")
         found = found if ether else ()
         for request in found or (None,):
-            link = Link(name, mac, request)
+            link = Link(name, mac, request, othernames.others_of(device))
             link.since = context.now
             self._all[link.key] = link
             adopt(context, link, known.get(LEASE, ""))

@@ -1,18 +1,12 @@
 """Which requests of the user are for a link."""
 
-from collections.abc import Collection
-
 from initpy.core.netsettings import LinkRequest, NetworkSettings
 from initpy.core.network.unsupported import is_supported
 from initpy.core.network.virtual import declared, master_of
 
 
-def requests_for(
-    settings: NetworkSettings | None, name: str, mac: str, others: Collection[str] = ()
-) -> tuple[LinkRequest, ...]:
+def requests_for(settings: NetworkSettings | None, name: str, mac: str) -> tuple[LinkRequest, ...]:
     """What the user wants of this link, at most one request for each version of IP.
-
-    OTHERS: further names of it.
 
     Empty: nothing, or what is not supported.
     A request that names the link goes before one for any link, which is restricted by BOOTIF=.
@@ -25,7 +19,7 @@ def requests_for(
     named = [
         each
         for each in settings.links
-        if not each.match.any and (each.match.name in (name, *others) or _is_of_card(each, card))
+        if not each.match.any and (each.match.name == name or _is_of_card(each, card))
     ]
     if named:
         return _first_of_each_version(named)

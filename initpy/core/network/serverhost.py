@@ -94,5 +94,5 @@ def towards(server: str, ready: Iterable[Link], alone: Callable[[Link], bool]) -
     return [
         each
         for each in ready
-        if (each.version == version or alone(each)) and zone in ("", each.name)
+        if (each.version == version or alone(each)) and zone in ("", each.name, *each.others)
     ]

@@ -22,7 +22,7 @@ from initpy.core.network.links import Links
 from initpy.core.network.properties import TARGET_FOLDER
 from initpy.core.network.rootpath import RootPathError, mount_of, target_of
 from initpy.core.network.serverhost import is_address
-from initpy.core.network.values import Reply
+from initpy.core.network.values import Reply, on_link
 from initpy.core.state.context import Context
 
 SUBSYSTEM = "target"
@@ -215,6 +215,9 @@ class Targets:
                 entry.since, entry.tried = context.now, False
                 entry.turn = entry.turn if entry.answered else 0
                 self._changed.append(name)
+            if way:
+                server = on_link(entry.target.server, way)
+                entry.target = entry.target._replace(server=server)
             if way and isinstance(entry.target, NvmeRoot):
                 self._hosts.ask(context, entry.target.server)
 
@@ -355,4 +358,4 @@ def _direct(target: Target, ready: Sequence[Link]) -> list[str]:
 
 def _of(target: Target, ready: Sequence[Link]) -> list[Link]:
     bound = target.link if isinstance(target, IscsiRoot) else ""
-    return [each for each in ready if bound in ("", each.name)]
+    return [each for each in ready if bound in ("", each.name, *each.others)]

@@ -134,6 +134,11 @@ def zone_of(server: str) -> str:
     return server.partition("%")[2]
 
 
+def on_link(server: str, link: str) -> str:
+    """A server whose address says a link, with this name of that; any other one as it is."""
+    return f"{server.partition('%')[0]}%{link}" if zone_of(server) else server
+
+
 def with_zone(address: str, link: str) -> str:
     """An address of a link with that link; any other one as it is."""
     if ":" not in address or zone_of(address) or not ip_address(address).is_link_local:

@@ -26,7 +26,8 @@ SIOCGIFFLAGS, SIOCSIFFLAGS, SIOCSIFMTU, SIOCSIFNAME, IFF_UP = 0x8913, 0x8914, 0x
 SIOCSIFHWADDR, ARPHRD_ETHER = 0x8924, 1
 # rtnetlink(7), netlink(7)
 FOLDER = "/sys/class/net"
-RTM_NEWLINK, RTM_DELLINK = 16, 17
+RTM_NEWLINK, RTM_DELLINK, RTM_DELLINKPROP = 16, 17, 109
+IFLA_PROP_LIST, IFLA_ALT_IFNAME, NLA_F_NESTED = 52, 53, 0x8000  # linux/if_link.h
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR, RTM_NEWROUTE = 20, 21, 22, 24
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP, NLM_F_CREATE = 1, 4, 0x300, 0x400
 NLM_F_REPLACE, NLM_F_EXCL = 0x100, 0x200
@@ -74,15 +75,28 @@ def set_mac(name: str, mac: str) -> None:
 def rename(name: str, wanted: str, otherwise: str = "") -> None:
     """Give a link another name; it is down afterwards. Raises OSError.
 
-    `otherwise`: the name that it gets if another link has that one.
+    `otherwise`: the name that it gets if another link has that one. The kernel refuses a name that
+    udev has given the link beside its own (ip-link(8), altname), too: it loses that one.
     """
     switch(name, False)
     try:
+        with contextlib.suppress(OSError):  # most have no such name
+            _forget(name, wanted)
         _rename(name, wanted)
     except FileExistsError:
         if not otherwise:
             raise
         _rename(name, otherwise)
+
+
+def _forget(name: str, other: str) -> None:
+    """Take another name away that a link has beside its own. Raises OSError."""
+    text = other.encode() + b"\0"
+    inner = struct.pack("=HH", 4 + len(text), IFLA_ALT_IFNAME) + text + bytes(-len(text) % 4)
+    outer = struct.pack("=HH", 4 + len(inner), IFLA_PROP_LIST | NLA_F_NESTED) + inner
+    head = struct.pack("=BxHiII", 0, 0, socket.if_nametoindex(name), 0, 0)
+    with Netlink() as netlink:
+        netlink.tell(RTM_DELLINKPROP, NLM_F_ACK, head + outer)
 
 
 def _rename(name: str, wanted: str) -> None:

@@ -95,13 +95,15 @@ class Cards:
             "SUBSYSTEM": "net",
             "INTERFACE": name,
             "address": link.mac,
-            "altnames": f"enx{link.mac.replace(':', '')}",  # ID_NET_NAME_MAC
             "type": "1",
             "mtu": "1500",
             "ifindex": str(2 + self._number(link)),  # 1 is that of the loopback
             "up": "1" if link.up else "0",
             "carrier": "1" if self._carries(link) else "0",
         }
+        other = f"enx{link.mac.replace(':', '')}"  # ID_NET_NAME_MAC, of cards alone
+        if link.made is None and other != name:
+            properties["altnames"] = other
         if link.all_addresses_6:
             properties["addresses6"] = " ".join(sorted(link.all_addresses_6))
         for key, value in zip((SERVERS_RA, DOMAINS_RA), link.names_6, strict=True):

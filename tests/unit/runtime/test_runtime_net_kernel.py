@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 # The kernel refuses a user namespace to what runs in a chroot; root needs none.
 USER = () if os.geteuid() == 0 else ("--user", "--map-root-user")
 IN_A_NAMESPACE = ("unshare", *USER, "--net")
@@ -64,3 +66,24 @@ def test_a_route_that_cannot_be_is_said_and_costs_no_address() -> None:
     [done] = configured((["10.0.2.9/24"], [["10.9.0.0/16", "192.0.2.77"]], 0, 4))
     assert done[0] == ["no route to 10.9.0.0/16 by 192.0.2.77: Network is unreachable"]
     assert done[1] == ["10.0.2.9/24"]
+
+
+RENAME = """
+import socket, subprocess
+from initpy.runtime.net import kernel
+
+for each in ("one", "two"):
+    for words in (f"add name {each} type dummy", f"property add dev {each} altname also{each}"):
+        subprocess.run(["ip", "link", *words.split()], check=True)
+kernel.rename("one", "alsoone")
+kernel.rename("alsoone", "alsotwo", "aside")
+print(*sorted(name for _, name in socket.if_nameindex()))
+"""
+
+
+def test_a_link_may_get_a_name_that_udev_has_given_it_beside_its_own() -> None:
+    command = [*IN_A_NAMESPACE, sys.executable, "-c", RENAME]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if "Operation not supported" in done.stderr or "Unknown device type" in done.stderr:
+        pytest.skip("the kernel has no dummy links")
+    assert done.stdout.split() == ["aside", "lo", "two"], done.stderr
