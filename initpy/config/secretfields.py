@@ -60,7 +60,7 @@ def _userinfo(value: str) -> str:
     """`USER:PASSWORD@…` where nothing of the kind is expected."""
     credentials, at, rest = value.rpartition("@")
     user, colon, secret = credentials.partition(":")
-    path = "/" in secret  # SERVER:/A@B is a folder
+    path = "/" in secret or "/" in user  # SERVER:/A@B is a folder, /dev/A:B@C a device
     return f"{user}:{HIDDEN}@{rest}" if at and colon and not path else value
 
 
@@ -81,9 +81,9 @@ def _root(value: str) -> str:
     if kind in ("nfs", "nfs4", "nbd", "cifs") or rest.startswith("/"):
         # SERVER:DIRECTORY[:OPTIONS], SERVER:PORT:TYPE:OPTIONS: any field may be a list of options.
         return ":".join(map(mount_options, _userinfo(value).split(":")))
-    # A kind that is mistyped, as in iscs:USER:PASSWORD@…
-    mistyped = re.fullmatch("[A-Za-z0-9]{2,9}", kind) and ":" in rest
-    return f"{kind}:{_userinfo(rest)}" if mistyped else value
+    # A kind that is mistyped, as in iscs:USER:PASSWORD@…, or left out.
+    mistyped = re.fullmatch("[A-Za-z0-9]{2,9}", kind) and ":" in rest.rpartition("@")[0]
+    return f"{kind}:{_userinfo(rest)}" if mistyped else _userinfo(value)
 
 
 def _after_comma(value: str) -> str:

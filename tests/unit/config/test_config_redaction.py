@@ -49,6 +49,10 @@ UUID = "3b1f0d3e-52b5-4d0c-9a53-0d3c6e1f0001"
         ("netroot=ISCSI:me:hush@10.0.0.1::::iqn.x:y", "netroot=ISCSI:me:…@10.0.0.1::::iqn.x:y"),
         ("netroot=iscs:me:hush@10.0.0.1", "netroot=iscs:me:…@10.0.0.1"),
         ("netroot=iscsi:me:hush", "netroot=iscsi:me:…"),
+        # Without iscsi:, as users write it
+        ("netroot=joe:hush@10.0.0.1::::iqn.a:b", "netroot=joe:…@10.0.0.1::::iqn.a:b"),
+        ("netroot=joe.d-x:hush:rev:psst@10.0.0.1::::iqn", "netroot=joe.d-x:…@10.0.0.1::::iqn"),
+        ("root=/dev/disk/by-path/pci-0000:00:1f.2@x", "root=/dev/disk/by-path/pci-0000:00:1f.2@x"),
         ("netroot=iscsi:10.0.0.1:6:3260:0", "netroot=iscsi:10.0.0.1:6:3260:0"),
         ("root=nfs:me:hush@10.0.0.1:/x", "root=nfs:…@10.0.0.1:/x"),
         ("root=nfs:10.0.0.1:/vol@day:ro", "root=nfs:10.0.0.1:/vol@day:ro"),
