@@ -6,13 +6,15 @@ must not lead to a boot that does (`Parameter.refusal`).
 """
 
 import re
+from collections.abc import Iterator
 
 from initpy.config.commandline import FALSE, TRUE, Parameter
 from initpy.config.crypttab import mapping_name
 from initpy.config.devicespec import EXPECTED, parse_device
+from initpy.config.errors import InputError
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.settings import Overlay
-from initpy.core.slots import dataclass
+from initpy.core.slots import dataclass, field
 from initpy.core.volumes import VolumeSpec
 
 # tmpfs(5): a number of bytes or inodes, or a share of the memory
@@ -23,6 +25,7 @@ ON_DEVICE = re.compile(r".+:(/.*|auto)")
 OVERLAY_EXPECTED = f"yes or no (1 or 0), tmpfs:OPTION,… or {EXPECTED}"
 CRYPT_EXPECTED = f"{EXPECTED}; mapname=NAME and other options may follow, with commas"
 CRYPT_NAME = "overlay-crypt"
+BESIDE = "rd.overlay=DEVICE beside it"
 FLAGS = ("rd.overlay", "rd.live.overlay.overlayfs")  # dracut's; a device may be told beside them
 
 
@@ -35,6 +38,8 @@ class Wish:
     encrypted: tuple[Overlay, VolumeSpec] | None = None
     readonly: bool = False
     reset: bool = False
+    beside: dict[str, Parameter] = field(default_factory=dict)  # readonly, reset
+    told: bool = False  # that changes go elsewhere, or that they do not
 
     def take_overlay(self, parameter: Parameter) -> None:
         """`rd.overlay=`, and its older name: a flag, `tmpfs:` with options, or a device."""
@@ -80,12 +85,14 @@ class Wish:
         """`rd.overlay.readonly`: what the device has counts, and nothing is written to it."""
         try:
             self.readonly = parameter.flag()
+            self.beside["readonly"] = parameter
         except ValueError:
             raise parameter.refusal("yes or no (1 or 0)") from None
 
     def take_reset(self, parameter: Parameter) -> None:
         """`rd.overlay.reset`: earlier changes are removed."""
         self.reset = parameter.flag()
+        self.beside["reset"] = parameter
 
     def take_overlayroot(self, parameter: Parameter) -> None:
         """`overlayroot=` of Ubuntu; what may follow `tmpfs:` is about mounts of its own."""
@@ -111,6 +118,13 @@ class Wish:
         else:
             raise parameter.refusal("yes, no, state or overlay")
 
+    def alone(self) -> Iterator[InputError]:
+        """Yield what is wrong with these: nothing says that changes go anywhere but to root."""
+        if self.readonly and not self.told:
+            yield self.beside["readonly"].refusal(f"{BESIDE}; root is left alone")
+        if self.reset and not self.told:
+            yield self.beside["reset"].error(f"{BESIDE}; it is ignored")
+
     def finish(self) -> tuple[Overlay | None, VolumeSpec | None]:
         """The overlay, None if changes go to root itself; and the volume that it is in."""
         overlay, volume = self.encrypted or (self.overlay, None)
@@ -121,6 +135,13 @@ class Wish:
         if overlay.source is not None:
             overlay = overlay._replace(readonly=self.readonly, reset=self.reset)
         return overlay, volume
+
+
+def take(wish: Wish, parameter: Parameter) -> None:
+    """Take one of PARAMETERS."""
+    key = parameter.key.replace("_", "-")
+    wish.told = wish.told or not key.endswith((".readonly", ".reset"))
+    PARAMETERS[key](wish, parameter)
 
 
 def _device(parameter: Parameter, expected: str) -> DeviceSpec:

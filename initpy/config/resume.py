@@ -23,6 +23,8 @@ class Wish:
 
     source: DeviceSpec | None = None
     word: Parameter | None = None  # that names it
+    told: bool = False  # it is named, or there is none
+    page: Parameter | None = None  # resume_offset=
     by: str = "resume="
     default: bool = False
     offset: int = 0
@@ -31,7 +33,7 @@ class Wish:
 
     def take_device(self, parameter: Parameter) -> None:
         """`resume=`; the last one counts, and one without a device means none."""
-        text = parameter.value or ""
+        text, self.told = parameter.value or "", True
         if text in ("", *OFF):
             self.source = None
             return
@@ -47,7 +49,7 @@ class Wish:
         text = parameter.value or ""
         if not re.fullmatch("[0-9]{1,18}", text):
             raise parameter.error("a number of pages, 0 or more")
-        self.offset = int(text)
+        self.offset, self.page = int(text), parameter
 
     def take_delay(self, parameter: Parameter) -> None:
         """`resumedelay=`: seconds that the device may take."""
@@ -72,6 +74,10 @@ class Wish:
         if parameter.flag():
             self.off = "noresume"
 
+    def take_never(self, parameter: Parameter) -> None:
+        """`nohibernate`: the kernel's word for no image, neither written nor read."""
+        self.off = parameter.key
+
     def take_mode(self, parameter: Parameter) -> None:
         """`hibernate=`: two of the kernel's words forbid it."""
         if parameter.value in ("no", "noresume"):
@@ -79,6 +85,8 @@ class Wish:
 
     def finish(self, root: DeviceSpec | None) -> Resume | None:
         """What is to be resumed, None if nothing is. Raises InputError."""
+        if self.page is not None and not self.told and not self.off:
+            raise self.page.error("resume= beside it, the device with the swap file; it is ignored")
         if self.source is None or self.off:
             return None
         if self.source.relative and self.source != root and self.word is not None:
@@ -93,5 +101,6 @@ PARAMETERS = {
     "resumewait": Wish.take_wait,
     "resumeflags": Wish.take_flags,
     "noresume": Wish.take_off,
+    "nohibernate": Wish.take_never,
     "hibernate": Wish.take_mode,
 }

@@ -18,7 +18,8 @@ from initpy.config.timespan import LIMIT
 from initpy.config.volumes import HANDLERS as VOLUME_HANDLERS
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.jobs.definitions import JobDefinition
-from initpy.core.settings import Resume, Settings
+from initpy.core.settings import Overlay, Resume, Settings
+from initpy.core.volumes import VolumeSpec
 
 
 def read_settings(
@@ -64,7 +65,7 @@ def read_settings(
     _finish_root(draft)
     checks.finish(draft)
     ending.finish(draft)
-    changes, volume = draft.overlay.finish() if draft.overlay is not None else (None, None)
+    changes, volume = _finish_overlay(draft)
     draft.set(
         refusal="; ".join(draft.refused.values()),
         overlay=changes,
@@ -206,7 +207,17 @@ def _overlay(draft: Draft, parameter: Parameter) -> None:
     from initpy.config import overlay  # few boots keep root unchanged
 
     draft.overlay = draft.overlay or overlay.Wish()
-    overlay.PARAMETERS[parameter.key.replace("_", "-")](draft.overlay, parameter)
+    overlay.take(draft.overlay, parameter)
+
+
+def _finish_overlay(draft: Draft) -> tuple[Overlay | None, VolumeSpec | None]:
+    if draft.overlay is None:
+        return None, None
+    for error in draft.overlay.alone():
+        draft.problems.append(error)
+        if error.refuses:
+            draft.refused[error.where] = str(error)
+    return draft.overlay.finish()
 
 
 def _keymap(draft: Draft, parameter: Parameter) -> None:
@@ -272,6 +283,9 @@ def _take_limit(draft: Draft, key: str, flags: Iterable[str]) -> None:
     """Take the time that a device may take, an option for systemd (systemd.mount(5))."""
     for option, _, value in (each.partition("=") for each in flags):
         if option == LIMIT:
+    if "loop" not in draft.image:
+        alone = (each.error("loop= beside it; it is ignored") for each in draft.image.values())
+        draft.problems.extend(alone)
             try:
                 seconds = Parameter(f"{key}={LIMIT}", value).seconds(for_ever=0.0)
             except InputError as error:

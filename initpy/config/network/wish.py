@@ -32,6 +32,8 @@ NETROOT = "dhcp, SERVER:/DIRECTORY, nfs:…, iscsi:…, nbd:…, virtiofs:TAG or
 CIFS = ("cifs", "smb3", "/dev/cifs", "/dev/smb3")
 NO_CIFS = f"{NETROOT} (CIFS is not supported)"
 
+PORT_BESIDE = "nbdroot=SERVER beside it; elsewhere the port is in SERVER:PORT/EXPORT"
+
 
 class Found(NamedTuple):
     """What the parameters come to."""
@@ -62,6 +64,7 @@ class Wish:
     iscsi_word: Parameter | None = None
     nbdroot: Parameter | None = None
     nbd_device: str = ""
+    nbddev: Parameter | None = None  # that names it
     nbd_port: Parameter | None = None
     targets: list[Target] = field(default_factory=list)
     device: DeviceSpec | None = None
@@ -165,7 +168,7 @@ class Wish:
         device = nbdwords.whole_device(parameter.value or "")
         if device is None:
             raise parameter.error("a device such as /dev/nbd0")
-        self.nbd_device = device
+        self.nbd_device, self.nbddev = device, parameter
 
     def finish(self, root: DeviceSpec | None, types: Sequence[str], flags: Sequence[str]) -> Found:
         """Return what it all comes to.
@@ -239,11 +242,15 @@ class Wish:
 
     def _finish_nbd(self, root: DeviceSpec | None) -> None:
         if self.nbdroot is None:
+            self._report_alone(self.nbd_port, PORT_BESIDE)
+            self._report_alone(self.nbddev, "nbdroot= beside it")
             return
         text = self.nbdroot.value or ""
         told = text not in ("", *DHCP)
-        if self.nbd_port is not None and fields.server(text) is not None:
+        if self.nbd_port is not None and told and fields.server(text) is not None:
             text = f"{text},{self.nbd_port.value}"
+        else:
+            self._report_alone(self.nbd_port, PORT_BESIDE)
         export = nbd.debian(self.nbdroot, text) if told else NbdRoot()
         named = nbdwords.whole_device(root.value) if root is not None else None
         export = export._replace(
@@ -253,6 +260,11 @@ class Wish:
         self.targets.append(export)
         self.from_dhcp = self.from_dhcp or not told
         self.device = self.device or DeviceSpec(Naming.PATH, export.device)
+
+    def _report_alone(self, parameter: Parameter | None, beside: str) -> None:
+        """Report a parameter that nothing else makes use of."""
+        if parameter is not None:
+            self.problems.append(parameter.error(f"{beside}; it is ignored"))
 
     def _finish_targets(self) -> None:
         """Targets of separate parameters; logins of targets that name none."""
