@@ -44,6 +44,8 @@ class Draft:
     flags: dict[str, list[Parameter]] = field(default_factory=dict)  # lists of mount options
     writable: bool | None = None  # `ro` or `rw`
     auto: bool = True  # what is not named is assembled, too
+    verified: bool = True  # what systemd's generator for dm-verity reads is not switched off
+    policy: Parameter | None = None  # what root may be that is found by its partition type
     gpt_auto: bool = True  # without root= a partition may say that it is
     told: bool = False  # `rd.info`: `quiet` does not count
     panic: int | None = None

@@ -8,6 +8,7 @@ from initpy.config.errors import InputError
 from initpy.core.settings import BreakPoint, Emergency
 
 EMERGENCY_DELAY = 10.0  # seconds to read the reason
+SHELLS = {"emergency": BreakPoint.START, "rescue": BreakPoint.MOUNT}
 
 
 def _wait(draft: Draft, parameter: Parameter) -> None:
@@ -43,6 +44,18 @@ def _rescue(draft: Draft, parameter: Parameter) -> None:
     """`rd.rescue` of systemd: devices are there, and nothing is mounted."""
     if parameter.flag():
         draft.set(breaks=draft.settings.breaks | {BreakPoint.MOUNT})
+
+
+def _unit(draft: Draft, parameter: Parameter) -> None:
+    """`rd.systemd.unit=`: two of systemd's units are shells, and one is the boot as it is."""
+    unit = (parameter.value or "").removesuffix(".target")
+    if unit in SHELLS:
+        draft.set(breaks=draft.settings.breaks | {SHELLS[unit]})
+    elif unit != "initrd":
+        raise parameter.error(
+            "rescue.target or emergency.target, which open a shell, or initrd.target: "
+            "no systemd runs in this initramfs; it is ignored"
+        )
 
 
 def _finish_emergency(draft: Draft) -> None:
@@ -109,6 +122,7 @@ HANDLERS: dict[str, Callable[[Draft, Parameter], None]] = {
     "panic": _panic,
     "rd.emergency": _emergency,
     "rd.rescue": _rescue,
+    "rd.systemd.unit": _unit,
     "initpy.tries": _tries,
     "initpy.recovery": _recovery,
     "rd.shell": lambda draft, p: draft.set(shell=p.flag()),

@@ -57,14 +57,14 @@ EXPLAINED = Row(
 )
 # Read by others, or of no use here: nothing is said at boot.
 SILENT = (
-    Row("rd.udev.* udev.* biosdevname net.ifnames net.ifname-policy net.naming-scheme", UDEV),
+    Row("rd.udev.* udev.* biosdevname net.ifnames net.naming-scheme", UDEV),
     Row("modprobe.blacklist module-blacklist", KMOD),
     Row("raid md netconsole fips noautodetect", KERNEL),
     Row("systemd.* locale.* quotacheck.mode domain single emergency rescue", SYSTEM),
-    Row("modules-load selinux enforcing", SYSTEM),
+    Row("modules-load selinux enforcing net.ifname-policy", SYSTEM),
     Row("rd.systemd.log-* rd.systemd.show-status rd.systemd.setenv rd.systemd.default-*",
         "no systemd runs in this initramfs; debug and quiet say what the console shows"),
-    Row("veritytab rd.veritytab rd.systemd.verity", "no volume of dm-verity is set up"),
+    Row("veritytab rd.veritytab", "no volume of dm-verity is set up"),
     Row("plymouth.enable rd.plymouth splash nosplash rhgb", SPLASH),
     Row("rd.md.waitclean rd.shutdown.timeout.umount", "the shutdown is the real system's"),
     Row("rd.live.overlay.size rd.live.overlay.cowfs rd.live.overlay.thin "
@@ -137,9 +137,8 @@ SAID = (
     Row("rd.ctty", "the shell is on the console where somebody types"),
     Row("rd.convertfs rd.caps rd.caps.*", "the real system has to do this"),
     Row("masterkey masterkeytype evmkey evmx509 ecryptfskey", KEYS),
-    Row("rd.systemd.unit", "no systemd runs in this initramfs; rd.break= opens a shell"),
     Row("rd.systemd.mask rd.systemd.wants rd.systemd.debug-shell rd.systemd.mount-extra "
-        "rd.systemd.swap-extra rd.systemd.image-policy rd.systemd.factory-reset rd.systemd.*",
+        "rd.systemd.swap-extra rd.systemd.factory-reset rd.systemd.*",
         "no systemd runs in this initramfs"),
     Row("rd.kiwi.*", "disks are not deployed or resized; the real system may do it"),
     Row("disablehooks", "there are no hooks"),
@@ -210,6 +209,7 @@ class NotSupportedError(InputError):
     """A parameter that others understand."""
 
     names_root = False
+    verifies = False
 
     def __init__(self, parameter: Parameter, note: str, refuses: bool) -> None:
         error = parameter.error("")
@@ -217,6 +217,7 @@ class NotSupportedError(InputError):
         found = "" if error.value is None else f" {error.value!r}:"
         self.args = (f"{error.where}:{found} not supported: {note}",)
         self.refuses = refuses
+        self.verifies = note == VERITY
 
 
 def renamed(parameter: Parameter, key: str) -> Parameter | None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from initpy.config.commandline import Parameter
+from initpy.config.commandline import FALSE, Parameter
 from initpy.config.declared import parse_form
 from initpy.config.devicespec import EXPECTED, OF_MOUNT, SEVERAL, parse_device, parse_root
 from initpy.config.errors import InputError
@@ -49,7 +49,8 @@ def _why(text: str) -> str:
             "a disk or a share: live images and roots that are fetched are not supported, "
             "boot them with their own initramfs"
         )
-    if word in ("fstab", "tmpfs", "bind", "dissect", "none", "off"):
+    systemds = ("fstab", "tmpfs", "bind", "dissect", "dissect-force", "none")
+    if word in systemds or text in FALSE:
         return f"a device: root={word} is of systemd's initramfs"
     if re.fullmatch("(ubi|mtd)[0-9]*|ubifs|overlay", word):
         return f"another root: one on {word} is not supported"

@@ -63,6 +63,7 @@ def read_settings(
         _root(draft, Parameter("root", "zfs:AUTO"))
     _finish_network(draft)
     _finish_root(draft)
+    _finish_protection(draft)
     checks.finish(draft)
     ending.finish(draft)
     changes, volume = _finish_overlay(draft)
@@ -246,6 +247,21 @@ def _image(draft: Draft, parameter: Parameter) -> None:
     draft.image[parameter.key] = parameter
 
 
+def _verity(draft: Draft, parameter: Parameter) -> None:
+    draft.verified = parameter.flag()
+
+
+def _policy(draft: Draft, parameter: Parameter) -> None:
+    draft.policy = parameter
+
+
+def _finish_protection(draft: Draft) -> None:
+    if draft.policy is not None or not draft.verified:
+        from initpy.config import protection  # rare
+
+        protection.finish(draft)
+
+
 def _finish_root(draft: Draft) -> None:
     """Without root= a partition may say that it is (systemd-gpt-auto-generator(8)).
 
@@ -267,6 +283,9 @@ def _finish_root(draft: Draft) -> None:
     if not draft.root_given and draft.gpt_auto:
         draft.set(root=DeviceSpec(Naming.GPT_AUTO, ""))
     root_device = draft.settings.root
+    if "loop" not in draft.image:
+        alone = (each.error("loop= beside it; it is ignored") for each in draft.image.values())
+        draft.problems.extend(alone)
     if root_device is None:
         return
     try:
@@ -283,9 +302,6 @@ def _take_limit(draft: Draft, key: str, flags: Iterable[str]) -> None:
     """Take the time that a device may take, an option for systemd (systemd.mount(5))."""
     for option, _, value in (each.partition("=") for each in flags):
         if option == LIMIT:
-    if "loop" not in draft.image:
-        alone = (each.error("loop= beside it; it is ignored") for each in draft.image.values())
-        draft.problems.extend(alone)
             try:
                 seconds = Parameter(f"{key}={LIMIT}", value).seconds(for_ever=0.0)
             except InputError as error:
@@ -326,6 +342,10 @@ HANDLERS: dict[str, Callable[[Draft, Parameter], None]] = {
     "loop": _image,
     "loopfstype": _image,
     "loopflags": _image,
+    "systemd.verity": _verity,
+    "rd.systemd.verity": _verity,
+    "systemd.image-policy": _policy,
+    "rd.systemd.image-policy": _policy,
     "mount.usr": _usr,
     "mount.usrfstype": _usr,
     "mount.usrflags": _flags,

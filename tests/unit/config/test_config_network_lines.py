@@ -157,6 +157,13 @@ FIXED = "10.0.7.9/24 gateway=10.0.7.1"
          ["br0 dhcp", "bond bond0: eth0,eth1 mode=802.3ad", "bridge br0: bond0"]),
         ("bridge=br0:eth0.10 vlan=eth0.10:eth0 ip=br0:dhcp",
          ["br0 dhcp", "bridge br0: eth0.10", "vlan eth0.10: eth0 10"]),
+        ("ip=10.0.7.9:10.0.7.2:10.0.7.1:255.255.255.0:h:eth0:on:1530:52:54:00:12:34:56",
+         [f"eth0 none 10.0.7.9/24 server=10.0.7.2 hostname=h mtu=1530 mac={MAC} gateway=10.0.7.1"]),
+        ("ip=[fd00::9]::[fd00::1]:64:h:eth0:on",
+         ["eth0 none fd00::9/64 hostname=h gateway=fd00::1"]),
+        ("bond=bond99:", ["bond bond99: eth0,eth1 mode=balance-rr"]),
+        # dracut's number, not systemd's, which takes it for an octal one
+        ("vlan=vlan0013:eth0", ["vlan vlan0013: eth0 13"]),
         # Servers with a /32 and a gateway beside it
         ("ip=10.9.0.2:172.31.1.1:172.31.1.1:255.255.255.255:h:eth0:off",
          ["eth0 none 10.9.0.2/32 hostname=h peer=172.31.1.1/32 gateway=172.31.1.1"]),
