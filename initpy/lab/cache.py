@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
@@ -11,6 +12,7 @@ from typing import TypeVar
 from initpy.image.hashing import hash_of
 
 _Value = TypeVar("_Value")
+_IN_USE_SECONDS = 2 * 3600  # longer than all boots of one run
 
 
 def cache_folder(*parts: str) -> Path:
@@ -67,3 +69,14 @@ def write_whole(path: Path, content: bytes) -> None:
     making = path.with_name(f".{path.name}.{os.getpid()}")
     making.write_bytes(content)
     making.replace(path)
+
+
+def prune(files: Iterable[Path], most: int) -> None:
+    """Remove the files that were not used for longest, all but `most`, and none of late.
+
+    Another process may be about to start a machine with one: who uses a file calls `os.utime`.
+    """
+    by_use = sorted((each.stat().st_mtime, each) for each in files)
+    for used, old in by_use[:-most]:
+        if time.time() - used > _IN_USE_SECONDS:
+            old.unlink(missing_ok=True)

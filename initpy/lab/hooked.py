@@ -5,6 +5,7 @@ its other file systems, and runs the hook in it. So the image has what the build
 the system's crypttab, fstab, mdadm.conf, programs and interpreter.
 """
 
+import os
 import re
 import tempfile
 import time
@@ -17,7 +18,7 @@ from initpy.image.formats import cpio
 from initpy.image.formats.archive import read_archive
 from initpy.image.process import run
 from initpy.image.tree import File
-from initpy.lab.cache import cache_folder, digest, locked, tree_digest
+from initpy.lab.cache import cache_folder, digest, locked, prune, tree_digest
 from initpy.lab.disks import copy_disk, disk_folder
 from initpy.lab.errors import LabError, Progress
 from initpy.lab.images import maker_image, sources, tool_versions
@@ -48,7 +49,9 @@ def hook_image(scenario: Scenario, kind: MachineKind, kernel: Kernel, progress: 
         if not image.exists():
             progress(f"making the image of {scenario.name} by the kernel hook in its system")
             _make(scenario, kernel, image, progress)
-            _prune(image.parent)
+            prune(image.parent.glob("hook-*.img"), _MOST)
+            prune(image.parent.glob("hook-*.log"), _MOST)
+        os.utime(image)
     return image
 
 
@@ -116,10 +119,3 @@ def _installed_initpy(making: Path) -> Path:
     command = ["mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-E", "root_owner=0:0"]
     run([*command, "-d", str(root), str(disk), "32M"], hint="make setup")
     return disk
-
-
-def _prune(folder: Path) -> None:
-    files = sorted(folder.glob("hook-*.img"), key=lambda path: path.stat().st_mtime)
-    for old in files[:-_MOST]:
-        old.unlink(missing_ok=True)
-        old.with_suffix(".log").unlink(missing_ok=True)

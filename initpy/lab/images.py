@@ -19,7 +19,7 @@ from initpy.image.stack.describe import describe
 from initpy.image.stack.layers import Stack
 from initpy.image.stack.system import Recorded
 from initpy.lab import zfs
-from initpy.lab.cache import cache_folder, digest, locked, tree_digest, write_whole
+from initpy.lab.cache import cache_folder, digest, locked, prune, tree_digest, write_whole
 from initpy.lab.errors import LabError, Progress
 from initpy.lab.kernels import Kernel
 from initpy.scenario.model import Variant
@@ -115,13 +115,14 @@ def _cached(
     """Build the image unless it is cached; only one of several processes builds it."""
     with locked(f"{kind}-image"):
         if request.output.exists():
+            os.utime(request.output)
             return request.output
         progress(f"building {what}")
         try:
             zfs.build_with_tools(request) if pools else build(request)
         except IncompleteError as error:
             raise LabError(f"cannot build an image\n  try: make setup\n{error}") from error
-        _prune(kind)
+        prune(request.output.parent.glob(f"{kind}-*.img"), _MOST)
     return request.output
 
 
@@ -205,9 +206,3 @@ def _made_up_microcode() -> Path:
         file.parent.mkdir(exist_ok=True)
         write_whole(file, data)
     return folder
-
-
-def _prune(kind: str) -> None:
-    files = sorted(cache_folder("images").glob(f"{kind}-*.img"), key=lambda p: p.stat().st_mtime)
-    for old in files[:-_MOST]:
-        old.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from initpy.config.project import PROJECT
 from initpy.image.process import run
-from initpy.lab.cache import cache_folder, digest, locked
+from initpy.lab.cache import cache_folder, digest, locked, prune
 from initpy.lab.errors import LabError, Progress
 from initpy.lab.kernels import Kernel
 from initpy.lab.machine import Drive
@@ -110,7 +110,7 @@ def system_drive(name: str, kernel: Kernel, progress: Progress) -> Drive:
     with locked("systems"):
         if not image.exists():
             _make(name, kernel, image, progress)
-            _prune(image.parent)
+            prune(image.parent.glob("*.ext4"), _MOST)
         os.utime(image)
     return Drive(serial(name, kernel.version), image)
 
@@ -180,9 +180,3 @@ def _add_to_inittab(file: Path) -> None:
         file.unlink()  # a link to the cached system's
         begin, facts = f"lab1::sysinit:{_LAB}/init begin", f"lab2:2345:once:{_LAB}/init facts"
         file.write_text(f"{begin}\n{text.rstrip()}\n{facts}\n")
-
-
-def _prune(folder: Path) -> None:
-    files = sorted(folder.glob("*.ext4"), key=lambda path: path.stat().st_mtime)
-    for old in files[:-_MOST]:
-        old.unlink(missing_ok=True)
