@@ -261,6 +261,7 @@ def _dhcp(server: Server, link: str, _disks: list[str]) -> list[str]:
         "--dhcp-authoritative",
         f"--pid-file=/run/{server.name}.pid",
         "--dhcp-option=option:router",  # none: the networks of two cards are apart
+        *([f"--dhcp-option=option:mtu,{server.mtu}"] if server.mtu else []),
         *([f"--dhcp-option=option:root-path,{server.root_path}"] if server.root_path else []),
     ]  # fmt: skip
     stop = f"kill $(cat /run/{server.name}.pid)"

@@ -133,9 +133,17 @@ def _server(
     if kind == "dhcp":
         root_path, lease = table.string("root_path", ""), table.number("lease", server.lease)
         server = replace(server, root_path=root_path, lease=lease, resolves=_resolves(table))
-        server = replace(server, resolves_to=_resolves_to(table, server))
+        server = replace(server, resolves_to=_resolves_to(table, server), mtu=_mtu(table))
     table.end()
     return server
+
+
+def _mtu(table: Table) -> int:
+    """Read the MTU that a DHCP server tells; 0: none."""
+    found = table.integer("mtu") if table.has("mtu") else 0
+    if found and not 68 <= found <= 65535:
+        raise table.wrong("mtu", "a number of bytes, 68 to 65535")
+    return found
 
 
 def _resolves(table: Table) -> str:

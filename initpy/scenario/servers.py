@@ -97,6 +97,7 @@ class Server:
     resolves: str = ""  # DHCP, router: the one name that it knows as a name server; "": it is none
     resolves_to: tuple[str, ...] = ()  # the addresses of that name; (): its own
     lease: float = 3600.0  # DHCP: seconds
+    mtu: int = 0  # DHCP: option 26; 0: none
 
     @property
     def units(self) -> tuple[str, ...]:

@@ -232,6 +232,7 @@ def _server(server: Server) -> list[str]:
         *_pair("root_path", server.root_path, ""),
         *_pair("resolves", server.resolves, ""),
         *_pair("resolves_to", server.resolves_to, ()),
+        *_pair("mtu", server.mtu, 0),
         *(_pair("lease", server.lease, 3600.0) if server.kind == "dhcp" else []),
     ]
 

@@ -8,7 +8,7 @@ from initpy.core.devices.graph import Device
 from initpy.core.netsettings import NetworkSettings
 from initpy.core.network.keptlink import Kept
 from initpy.core.network.link import Link, LinkState
-from initpy.core.network.properties import IFINDEX, MAC, NET_FOLDER
+from initpy.core.network.properties import IFINDEX, MAC, MTU, NET_FOLDER
 from initpy.core.network.targets import Targets
 from initpy.core.network.values import with_zone
 from initpy.core.network.virtual import declared, stands_on
@@ -23,6 +23,7 @@ def kept(context: Context, parts: Sequence[Link]) -> Kept:
     name = parts[0].name
     device = context.devices.get(NET_FOLDER + name)
     number = device.properties.get(IFINDEX, "") if device is not None else ""
+    mtu = device.properties.get(MTU, "") if device is not None else ""
     settings = context.settings.network or NetworkSettings()
     requests = [each.request for each in parts if each.request is not None]
     configs = [each.config for each in parts if each.state is LinkState.READY]
@@ -57,7 +58,8 @@ def kept(context: Context, parts: Sequence[Link]) -> Kept:
         below=tuple(below),
         macs=tuple(_macs(context, below)),
         routes=tuple(each for config in configs for each in config.routes),
-        mtu=next((each.mtu for each in configs if each.mtu), 0),
+        # What the link does not take, the real system is not to try either.
+        mtu=next((each.mtu for each in configs if each.mtu and str(each.mtu) == mtu), 0),
         dns=tuple(dict.fromkeys(dns)),
         search=search,
         ntp=tuple(dict.fromkeys(ntp)),

@@ -4,6 +4,7 @@
 UP, CARRIER, MAC, TYPE, LEASE = "up", "carrier", "address", "type", "lease"
 # Further names by which udev knows a card (its path, its MAC address), with blanks between them.
 ALTNAMES = "altnames"
+MTU = "mtu"  # that it has
 IFINDEX = "ifindex"  # the kernel's number of it
 MASTER = "master"  # name of the bond or bridge that it is a member of
 # Its usable IPv6 addresses but those of the link itself, `ADDRESS/BITS`, with blanks between them.

@@ -40,6 +40,8 @@ from initpy.simulation.world.world import World
 
 SWITCH_SECONDS, CONFIGURE_SECONDS, MAKE_SECONDS = 0.05, 0.05, 0.1
 ANSWER_SECONDS = 0.02
+LEAST_MTU_6 = 1280  # below it the kernel takes IPv6 from a link (addrconf_notify())
+MOST_MTU = 1500  # ETH_DATA_LEN, where a driver names no other (ether_setup())
 RESOLVE_SECONDS = 5.0  # resolv.conf(5), timeout
 NO_NAME = "Temporary failure in name resolution"
 
@@ -96,7 +98,7 @@ class Cards:
             "INTERFACE": name,
             "address": link.mac,
             "type": "1",
-            "mtu": "1500",
+            "mtu": str(link.mtu),
             "ifindex": str(2 + self._number(link)),  # 1 is that of the loopback
             "up": "1" if link.up else "0",
             "carrier": "1" if self._carries(link) else "0",
@@ -229,11 +231,18 @@ class Cards:
         if link is None or not link.there:
             self._tell(LinkConfigured(action.link, action.number, "No such device"))
             return
-        addresses = action.config.addresses
+        addresses, mtu = action.config.addresses, action.config.mtu
+        if mtu > MOST_MTU:
+            self._world.kernel(f"initpy: {link.name}: no MTU of {mtu}: Invalid argument")
+        elif mtu:
+            link.mtu = mtu
+        if link.mtu < LEAST_MTU_6:
+            link.learned_6, link.addresses_6, link.accepts = "", (), False
         if action.version == 4:
             link.addresses = addresses
         else:
-            link.addresses_6 = addresses
+            link.addresses_6 = addresses if link.mtu >= LEAST_MTU_6 else ()
+        if action.version == 6 or mtu:
             self.look()
         self._tell(LinkConfigured(action.link, action.number))
 
@@ -282,6 +291,7 @@ def _answer(server: Server, request: Request) -> Reply | None:
         24,
         lease=server.lease or None,
         root_path=server.root_path,
+        mtu=server.mtu,
         domain=server.resolves.partition(".")[2],
         dns=(server.address,) if server.resolves else (),
     )

@@ -24,6 +24,7 @@ class Link:
     name: str = ""  # that it has now
     there: bool = False  # its driver is loaded
     up: bool = False
+    mtu: int = 1500
     addresses: tuple[str, ...] = ()  # of IPv4
     addresses_6: tuple[str, ...] = ()  # that the engine has given it
     learned_6: str = ""  # that a router has given it

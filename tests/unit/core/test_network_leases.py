@@ -10,8 +10,9 @@ from test_network_root import NetDesk, link, network, up
 from test_network_virtual import asked
 
 from initpy.core.actions import Record
-from initpy.core.netsettings import LinkRequest
-from initpy.core.network.link import leased
+from initpy.core.netsettings import LinkMatch, LinkRequest, Method, NetworkSettings
+from initpy.core.network.link import Link, leased
+from initpy.core.network.linkconfig import config_of
 from initpy.core.network.values import DhcpKind, LinkConfig, Reply, Route
 
 OWN = "10.0.2.15"
@@ -117,3 +118,15 @@ def test_whatever_a_lease_says_a_link_gets_one_address(
     assert len(found.addresses) == 1
     targets = [each.target for each in found.routes if not each.gateway]
     assert len(targets) == len(set(targets))
+
+
+@pytest.mark.parametrize(("mtu", "both", "alone"), [(576, 0, 576), (1279, 0, 1279), (1280,) * 3])
+def test_an_mtu_that_ends_ipv6_does_not_count_where_that_is_wanted(
+    mtu: int, both: int, alone: int
+) -> None:
+    """RFC 8200, 5: the kernel takes IPv6 from a link with less than 1280."""
+    four, six = LinkRequest(LinkMatch("eth0")), LinkRequest(LinkMatch("eth0"), Method.AUTO6)
+    for requests, expected in (((four, six), both), ((four,), alone)):
+        made = Link("eth0", "52:54:00:00:00:00", four)
+        made.lease = Reply(DhcpKind.ACK, 1, "10.0.2.50", "10.0.2.1", 24, mtu=mtu)
+        assert config_of(NetworkSettings(links=requests), made).mtu == expected
