@@ -19,17 +19,46 @@ ENDS = {
     "halt": syscalls.RB_HALT_SYSTEM,
 }
 FALSE = ("0", "no", "false", "off", "n")
+SYNC_SECONDS = 30.0  # for file systems to be written out; a disk or server may never answer
 END_DELAY = 10  # seconds to read what has failed
 COUNTED_DELAY = 60  # the same for a boot that the loader counts, and to press a key
 
 
 def end(how: str) -> None:
     """Write file systems out, then reboot, power off or halt at once."""
-    os.sync()
+    _sync()
     try:
         syscalls.reboot(ENDS.get(how, syscalls.RB_AUTOBOOT))
     except OSError as error:
         say(f"cannot {how}: {error.strerror}")
+
+
+def _sync() -> None:
+    """Write file systems out, in a child: sync(2) awaits a disk that does not answer for ever."""
+    try:
+        child = os.fork()
+    except OSError:
+        os.sync()  # memory is short, and what was written counts more
+        return
+    if not child:
+        os.sync()
+        os._exit(0)
+    if not _has_ended(child, SYNC_SECONDS):
+        say(
+            f"what was written is not on its disks after {SYNC_SECONDS:.0f} s: not awaited any more"
+        )
+
+
+def _has_ended(child: int, seconds: float) -> bool:
+    """Wait so long for a child to end; kill it and return False if it does not."""
+    end = os.pidfd_open(child)
+    poll = select.poll()
+    poll.register(end, select.POLLIN)
+    ended = bool(poll.poll(seconds * 1000))
+    os.close(end)
+    if not ended:
+        os.kill(child, signal.SIGKILL)  # process 1 reaps it if it ever ends
+    return ended
 
 
 def asked_end(command_line: str) -> tuple[str, int] | None:
@@ -95,15 +124,7 @@ def _has_variable(name: str, folder: str) -> bool:
         return False  # memory is short
     if not child:
         os._exit(0 if read_variable(name, folder) is not None else 1)
-    end = os.pidfd_open(child)
-    poll = select.poll()
-    poll.register(end, select.POLLIN)
-    ended = poll.poll(FIRMWARE_SECONDS * 1000)
-    os.close(end)
-    if not ended:
-        os.kill(child, signal.SIGKILL)  # process 1 reaps it if it ever ends
-        return False
-    return os.waitpid(child, 0)[1] == 0
+    return _has_ended(child, FIRMWARE_SECONDS) and os.waitpid(child, 0)[1] == 0
 
 
 def count_down(how: str, seconds: int) -> None:

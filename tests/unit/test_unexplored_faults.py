@@ -208,6 +208,18 @@ ROWS = (
         "if False:",
         ("runtime/test_runtime_aside.py::test_a_call_is_made_once_there_is_room_for_a_process",),
     ),
+    Row(
+        28,
+        "process 1 awaits a disk that does not answer before it ends the machine",
+        "runtime/power.py",
+        "    if not _has_ended(child, SYNC_SECONDS):\n",
+        "    os.sync()\n    if not _has_ended(child, SYNC_SECONDS):\n",
+        (
+            "runtime/test_runtime_power.py"
+            "::test_a_disk_that_does_not_answer_keeps_no_machine_from_its_end",
+        ),
+        hangs=True,
+    ),
 )
 
 

@@ -74,3 +74,28 @@ def test_the_firmware_says_whether_the_boot_is_counted(tmp_path: Path, there: bo
     (tmp_path / ("counted" if there else "other")).write_bytes(b"\6\0\0\0+\0\0\0")
     assert power._has_variable("counted", str(tmp_path)) is there
     assert not power._has_variable("counted", str(tmp_path / "none"))
+
+
+def test_a_disk_that_does_not_answer_keeps_no_machine_from_its_end(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr(power, "SYNC_SECONDS", 0.2)
+    monkeypatch.setattr(os, "sync", lambda: time.sleep(60))
+    monkeypatch.setattr(syscalls, "reboot", ended.append)
+    before = time.monotonic()
+    power.end("reboot")
+    assert ended == [syscalls.RB_AUTOBOOT] and time.monotonic() < before + 30
+    assert "not awaited any more" in capfd.readouterr().err
+
+
+def test_what_was_written_is_on_the_disks_at_the_end(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr(os, "sync", (tmp_path / "synced").touch)
+    monkeypatch.setattr(
+        syscalls, "reboot", lambda how: ended.append((tmp_path / "synced").exists())
+    )
+    power.end("poweroff")
+    assert ended == [True]
