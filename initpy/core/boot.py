@@ -228,7 +228,7 @@ class Boot:
         """True once every goal is reached; then neither root's wait nor an end is due any more."""
         context, goals = self._context, self._context.goals
         if goals.root_mounted and not goals.complete and all_reached(context, context.wanted):
-            goals.reach()
+            goals.reach(context.now)
             clock.stop(context)
             context.report(f"root is mounted, from {goals.mounted[SYSROOT]}", detail=True)
         return goals.complete

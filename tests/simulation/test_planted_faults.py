@@ -41,7 +41,7 @@ from initpy.core.events import (
 )
 from initpy.core.explanation import Node
 from initpy.core.failure import ending
-from initpy.core.goals import other_checks
+from initpy.core.goals import handover, other_checks
 from initpy.core.machine import rules
 from initpy.core.secret import Secret
 from initpy.core.unlock import attempts
@@ -49,6 +49,7 @@ from initpy.scenario.model import FSTAB
 from initpy.simulation.explore.generate import Trial, draw
 from initpy.simulation.explore.otherstorage import with_other_storage
 from initpy.simulation.explore.search import judge_trial
+from initpy.simulation.explore.usertools import has_user_tool
 from initpy.simulation.machine.pid1 import Machine
 
 FIRST, MOST = 70_000, 1_500  # worlds that are tried at most, those without room for it included
@@ -324,6 +325,11 @@ def deaf_to_late_arrays(patch: Patch) -> None:
     patch.setattr(subjects, "_is_new", lambda before, present: before is None)
 
 
+def patient_with_tools(patch: Patch) -> None:
+    """27: a tool below root that its job does not limit holds the handover as long as it runs."""
+    patch.setattr(handover, "BELOW_PATIENCE", FOR_EVER)
+
+
 @dataclass(frozen=True)
 class Row:
     """A fault, the trouble that brings it out, and what the oracle says of it."""
@@ -336,6 +342,7 @@ class Row:
 
 CHECKS = ("other checks",)  # no trouble, but what every fourth world has
 STORAGE = ("other storage",)  # nor these: worlds in the place of others
+TOOLS = ("user tools",)  # nor these
 UNREACHED = ("a-reachable-root-is-mounted", "an-unreachable-root-fails-in-time")
 ROWS = (
     Row(1, never_left_behind, ("unkillable",), UNREACHED),
@@ -363,6 +370,7 @@ ROWS = (
         ("nothing-is-changed-before-it-is-clear-what-is-resumed",),
     ),
     Row(26, deaf_to_late_arrays, STORAGE, UNREACHED),
+    Row(27, patient_with_tools, TOOLS, ("a-mounted-root-is-handed-over",)),
 )
 
 
@@ -377,6 +385,10 @@ def worlds(trouble: tuple[str, ...]) -> Iterator[Trial]:
         if trouble == STORAGE:
             scenario = draw(number, ()).scenario
             if with_other_storage(number, scenario) is not None:
+                yield draw(number, ())
+            continue
+        if trouble == TOOLS:
+            if has_user_tool(number):
                 yield draw(number, ())
             continue
         trial = draw(number, trouble)

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 from initpy.core.actions import HandOver, KeepExitrd
+from initpy.core.jobs.instance import Instance
 from initpy.core.jobs.timers import Timer
+from initpy.core.machine.rules import STALL_SECONDS
 from initpy.core.machine.templates import describe
 from initpy.core.settings import BreakPoint
 from initpy.core.shutdown.declared import DeclaredLayer
@@ -13,6 +15,9 @@ from initpy.core.state.goals import SYSROOT
 
 # How long tools that nothing mounted stands on may keep the real system waiting.
 TOOL_PATIENCE = 5.0
+# The same for a tool below what is mounted whose job sets no limit, since it was last heard of.
+# What it makes is there: a tool that still does not end most likely hangs.
+BELOW_PATIENCE = 60.0
 
 
 def when_ready(context: Context) -> bool:
@@ -92,8 +97,9 @@ def _tools_at_work(context: Context) -> bool:
     """True while there is a tool to wait for before the handover, which would end it.
 
     What a mounted device stands on may be there before the tool that made it has ended, and a tool
-    that is killed half-way leaves its layer half made. A tool that works for other devices
-    gets some seconds: it may hang, and the real system starts it again.
+    that is killed half-way leaves its layer half made. Its job's limit ends one that hangs; without
+    such a limit, it gets a minute. A tool that works for other devices gets some seconds: it may
+    hang, and the real system starts it again.
     """
     goals, timers = context.goals, context.machine.timers
     running = [
@@ -102,11 +108,7 @@ def _tools_at_work(context: Context) -> bool:
     used = _used(context)
     if not running and not _news_is_due(context, used):
         return False
-    if any(
-        each.subject is not None and context.devices.stands_on(name, each.subject)
-        for each in running
-        for name in used
-    ):
+    if any(_is_waited_for(context, each, used) for each in running):
         return True
     if goals.leave():
         timers.start(Timer.HAND_OVER, "", context.now + TOOL_PATIENCE)
@@ -115,6 +117,23 @@ def _tools_at_work(context: Context) -> bool:
             what = ", ".join(describe(context, each) for each in running)
             context.report(f"the real system starts although this has not ended: {what}")
         return False
+    return True
+
+
+def _is_waited_for(context: Context, instance: Instance, used: set[str]) -> bool:
+    """True for a tool at work below a device that is used, unless it seems to hang."""
+    subject, timers = instance.subject, context.machine.timers
+    if subject is None or not any(context.devices.stands_on(name, subject) for name in used):
+        return False
+    if instance.definition.timeout or timers.armed(Timer.KILLED, instance.key):
+        return True
+    stalls = timers.due(Timer.STALL, instance.key)
+    if stalls is None:
+        return False
+    due = max(context.goals.reached_at, stalls - STALL_SECONDS) + BELOW_PATIENCE
+    if due <= context.now:
+        return False
+    timers.start(Timer.HAND_OVER, instance.key, due)
     return True
 
 

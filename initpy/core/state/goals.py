@@ -19,6 +19,7 @@ class Goals:
         self.mounted: dict[str, str] = {}  # target -> source
         self.extra_mounts: tuple[ExtraMount, ...] = ()  # known once root is mounted
         self.complete = False  # every goal is reached
+        self.reached_at = 0.0  # since when
         self.handed_over = False
         self.in_memory = False  # the device for changes to root has not come: they go to memory
         self.checked_others = False  # the check of a file system has begun that root does not need
@@ -52,9 +53,9 @@ class Goals:
         """These are wanted below root."""
         self.extra_mounts = extra_mounts
 
-    def reach(self) -> None:
+    def reach(self, now: float) -> None:
         """Note that every goal is reached: what is left is the handover."""
-        self.complete = True
+        self.complete, self.reached_at = True, now
         self.current.stir()
 
     def check_other(self) -> None:

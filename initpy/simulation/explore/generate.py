@@ -26,6 +26,7 @@ from initpy.simulation.explore.otherstorage import with_other_storage
 from initpy.simulation.explore.sessions import with_sessions
 from initpy.simulation.explore.shortages import with_shortage
 from initpy.simulation.explore.stacks import LABEL, UUID, Stack, luks_uuid, lvm_conf, with_mbr
+from initpy.simulation.explore.usertools import has_user_tool, with_user_tool
 from initpy.simulation.oracle.expected import PARITY, expected_of
 from initpy.simulation.oracle.reach import root_reach
 from initpy.simulation.oracle.sure import Sure
@@ -122,6 +123,8 @@ def draw(number: int, troubles: tuple[str, ...] | None = None) -> Trial:
     scenario = with_shortage(number, scenario)
     trouble = troubles_of(number) if troubles is None else troubles
     scenario = with_mbr(number, with_adversity(number, scenario, *trouble))
+    if has_user_tool(number):
+        scenario = with_user_tool(number, scenario)
     files = (*scenario.files, *lvm_conf(scenario.layers))
     scenario = expecting(replace(scenario, files=files))
     return Trial(scenario, with_monitors(number, scenario, _random_faults(chance, on)), number)

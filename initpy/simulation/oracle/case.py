@@ -269,8 +269,12 @@ class Case:
         return [
             Span(each.start, min(each.over, self.ended))
             for each in self.story.works
-            if not each.beside or self.continues(self._order(each.over)) is False
+            if not each.beside or self.takes_over(each) is False
         ]
+
+    def takes_over(self, check: Work) -> bool | None:
+        """Whether the real init takes this check over, as far as the engine knew; None: unknown."""
+        return self.continues(self._order(check.over))
 
     def continues(self, order: int) -> bool | None:
         """Whether the real init takes checks over, as the engine had been told; None: unknown."""

@@ -27,6 +27,8 @@ def handed_over_once(case: Case) -> Found:
 
 # What is left to do when root is mounted; tools that work for other devices get some of it.
 LEAVING_SECONDS = 30.0
+# docs/boot.md: what a tool below root gets whose job sets no limit, since it was last heard of.
+UNLIMITED_SECONDS = 60.0
 
 
 def a_mounted_root_is_handed_over(case: Case) -> Found:
@@ -41,12 +43,21 @@ def a_mounted_root_is_handed_over(case: Case) -> Found:
     for work in case.story.works:
         if work.words[0] == "mount" and work.words[-1] == "/sysroot" and work.worked:
             span = Span(work.end, case.engine_ends(work.engine))
-            busy = [*case.work_spans(), *case.user_spans()]
-            idle = span.end - span.start - total(busy, span)
-            if any(each.over < each.end and not case.limit(each) for each in case.story.works):
-                return  # its job may take as long as it likes, and it hangs
+            busy = [
+                Span(each.start, min(each.over, case.ended, _awaited_until(case, each, work.end)))
+                for each in case.story.works
+                if not each.beside or case.takes_over(each) is False
+            ]
+            idle = span.end - span.start - total([*busy, *case.user_spans()], span)
             if idle > LEAVING_SECONDS:
                 yield span.end, f"root is mounted, and for {idle:.0f} s nothing else is waited for"
+
+
+def _awaited_until(case: Case, work: Work, since: float) -> float:
+    """When the handover awaits a command no more that is still at work, root mounted `since`."""
+    if case.limit(work) or work.beside:
+        return work.over
+    return max(since, work.start, work.got_on) + UNLIMITED_SECONDS
 
 
 def no_tool_below_root_at_the_handover(case: Case) -> Found:
@@ -54,8 +65,11 @@ def no_tool_below_root_at_the_handover(case: Case) -> Found:
     for time, order in case.story.handovers:
         engine = case.engine_at(order)
         below = case.below_root(order)
+        mounts = [each.end for each in case.story.works if each.words[0] == "mount"]
+        since = max((end for end in mounts if end <= time), default=0.0)
         for work in case.story.works:
-            busy = work.engine == engine and work.start <= time < work.over
+            over = min(work.over, _awaited_until(case, work, since))
+            busy = work.engine == engine and work.start <= time < over
             name = work.job.partition("@")[2]
             if busy and name in below and not gone_between(case, work, order):
                 yield time, f"{work.job} is still at work"
