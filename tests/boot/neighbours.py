@@ -64,7 +64,7 @@ NEIGHBOURS = {
     "net-altname": "net-two-nics-one-dead",
     "net-altname-bond": "net-bond-vlan-bridge",
     "net-altname-vlan": "net-vlan",
-    "net-altname-zone": "net-nfs-link-local",
+    "net-altname-zone": "net-ipv6-router",
     "net-bootif": "net-two-nics-one-dead",
     "net-dhcp-late": "net-nfs-server-late",
     "net-ifname": "net-two-nics-one-dead",

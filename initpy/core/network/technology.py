@@ -10,7 +10,14 @@ from initpy.core.jobs.definitions import Index, Strategy
 from initpy.core.jobs.instance import Instance
 from initpy.core.jobs.technology import Technology
 from initpy.core.netsettings import NetworkSettings
-from initpy.core.network import firmwarevlans, keep, keepfiles, lateunlock
+from initpy.core.network import (
+    firmwarevlans,
+    keep,
+    keepfiles,
+    lateunlock,
+    linkfacts,
+    linkleases,
+)
 from initpy.core.network.events import (
     DhcpMalformed,
     DhcpReceived,
@@ -63,9 +70,9 @@ def take(context: Context, event: NetworkEvent) -> None:
     links = context.technologies.own(Links)
     match event:
         case DhcpReceived(link, reply):
-            links.received(context, link, reply)
+            linkleases.received(context, links, link, reply)
         case DhcpMalformed(link, error):
-            links.malformed(context, link, error)
+            linkleases.malformed(context, links, link, error)
         case LinkConfigured(link, number, error):
             links.configured(context, link, number, error)
         case LinkMade(link, error):
@@ -92,7 +99,7 @@ def timer(context: Context, key: str) -> None:
 
         nvme.ask_again(context, key)
     else:
-        context.technologies.own(Links).timer(context, key)
+        linkleases.timer(context, context.technologies.own(Links), key)
 
 
 def technology() -> Technology:
@@ -137,12 +144,14 @@ def _changed(context: Context, name: str) -> Iterable[str]:
     device = context.devices.get(name)
     if device is not None and device.kind is NET and context.settings.network is not None:
         vlan = firmwarevlans.settle(context, device)
-        context.technologies.own(Links).changed(context, device)
+        linkfacts.changed(context, context.technologies.own(Links), device)
         if vlan and (there := context.devices.get(NET_FOLDER + vlan)) is not None:
-            context.technologies.own(Links).changed(context, there)  # an engine before has made it
+            linkfacts.changed(
+                context, context.technologies.own(Links), there
+            )  # an engine before has made it
         context.technologies.own(VirtualLinks).look(context)
     elif device is None and name.startswith(NET_FOLDER):
-        context.technologies.own(Links).freed(context, name.removeprefix(NET_FOLDER))
+        linkfacts.freed(context, context.technologies.own(Links), name.removeprefix(NET_FOLDER))
     elif device is not None and name.startswith(NBD) and context.settings.network is not None:
         connected = device.properties.get("size", "0") != "0"
         context.technologies.own(Targets).sized(device.node, connected)
@@ -152,7 +161,7 @@ def _changed(context: Context, name: str) -> Iterable[str]:
 def _gone(context: Context, device: Device | None, name: str) -> Iterable[str]:
     if device is not None and device.kind is NET:
         link = name.removeprefix(NET_FOLDER)
-        context.technologies.own(Links).gone(context, link)
+        linkfacts.gone(context, context.technologies.own(Links), link)
         context.technologies.own(VirtualLinks).gone(context, link)
     elif NAMESPACE.fullmatch(name) and not context.goals.root_mounted:
         context.technologies.own(Targets).namespace_gone()
