@@ -32,6 +32,7 @@ ALTNAMES = (
     "ID_NET_NAME_FROM_DATABASE", "ID_NET_NAME_ONBOARD", "ID_NET_NAME_SLOT", "ID_NET_NAME_PATH",
     "ID_NET_NAME_MAC",
 )  # fmt: skip
+RENAMING = "ID_RENAMING"  # of udev's record from just before it renames a link to just after
 LOOPBACK = "772"  # ARPHRD_LOOPBACK
 Change = DeviceChanged | DeviceRemoved
 
@@ -82,7 +83,7 @@ class LinkMonitor:
 
     def _found(self) -> list[Device]:
         listed = self._context.list_devices(subsystem="net").match_is_initialized()
-        devices = (_as_device(each) for each in listed)
+        devices = (_as_device(each) for each in listed if RENAMING not in each.properties)
         return [each for each in devices if each.properties.get("type") != LOOPBACK]
 
     def _udev_readable(self) -> None:
