@@ -1,5 +1,8 @@
 """Invariants of links and sessions: what root stands on is neither given two addresses nor lost."""
 
+import re
+from ipaddress import ip_address, ip_interface
+
 from initpy.scenario.model import Outcome
 from initpy.simulation.oracle.cables import is_plain, reachable_since
 from initpy.simulation.oracle.case import Case, Found
@@ -66,7 +69,8 @@ def _needed(case: Case) -> set[str]:
 def no_link_has_two_addresses(case: Case) -> Found:
     """A link has addresses of each version of IP from one source; so has a request for any link.
 
-    Several fixed addresses of one version are one source: the command line.
+    Several fixed addresses of one version are one source: the command line. Beside a link
+    over which a server was reached, another one may have an address in a further server's network.
     """
     if case.forgets:
         return
@@ -75,18 +79,45 @@ def no_link_has_two_addresses(case: Case) -> Found:
     shared = any(":" not in each for each in asked)
     fixed = {4: sum(each[:1].isdecimal() for each in asked),
              6: sum(each.startswith("[") for each in asked)}  # fmt: skip
-    having: dict[int, dict[str, int]] = {4: {}, 6: {}}
+    having: dict[int, dict[str, list[str]]] = {4: {}, 6: {}}
     for entry in case.entries:
         for action in entry.actions:
             if action["kind"] != "Configure":
                 continue
             addresses, version = action["config"][0], action["version"]
             of_version = having[version]
-            of_version[action["link"]] = len(addresses)
+            of_version[action["link"]] = addresses
             if any((":" in each) is (version == 4) for each in addresses):
                 yield entry.time, f"{action['link']} has an address of another version"
             if len(addresses) > max(1, fixed[version]):
                 yield entry.time, f"{action['link']} has several addresses of a version"
-            if shared and sum(map(bool, of_version.values())) > 1:
+            those = [each for each in of_version.values() if each]
+            if shared and len(those) > 1 and not _each_has_its_server(case, those, entry.time):
                 yield entry.time, f"{', '.join(of_version)} have addresses"
                 return
+
+
+ADDRESS = re.compile(r"\d+(?:\.\d+){3}")
+
+
+def _each_has_its_server(case: Case, having: list[list[str]], time: float) -> bool:
+    """Whether servers of the command line are in the network of each link, and one was reached."""
+    words = (each for each in case.expected.scenario.cmdline.split() if not each.startswith("ip="))
+    servers = {found for each in words for found in ADDRESS.findall(each)}
+    groups = [
+        {each for each in servers for own in addresses if _is_in(each, own)} for addresses in having
+    ]
+    reached = any(
+        work.worked and work.end <= time and any(each in word for word in work.words)
+        for work in case.story.works
+        for group in groups
+        for each in group
+    )
+    return reached and all(groups)
+
+
+def _is_in(server: str, address: str) -> bool:
+    try:
+        return ip_address(server) in ip_interface(address).network
+    except ValueError:  # no address, such as the number of a version
+        return False
