@@ -38,12 +38,16 @@ class Monitors:
         key = container, number
         if key in self._awaited:
             return
+        loop = asyncio.get_running_loop()
         try:
             end = os.pidfd_open(int(number))
-        except OSError:  # it has ended meanwhile, or no memory: looking again shows it
+        except ProcessLookupError:  # it has ended since its file was read
+            loop.call_soon(self._ended, container)
+            return
+        except OSError:  # no memory: looking again shows its end
             return
         self._awaited.add(key)
-        asyncio.get_running_loop().add_reader(end, self._over, key, end)
+        loop.add_reader(end, self._over, key, end)
 
     def _over(self, key: tuple[str, str], end: int) -> None:
         asyncio.get_running_loop().remove_reader(end)

@@ -316,8 +316,6 @@ def as_device(world: World, block: Block) -> Device:
                 md = known.get("ID_FS_TYPE") == "linux_raid_member"
                 if md and block.place is not None and block.place.stale is None:
                     known["INITPY_MD_TABLE"] = "array"  # runtime/mdtable.py
-        if block.name in world.monitors:
-            known["monitor"] = str(world.monitors[block.name])
         if block.array is not None and (record := world.records.get(f"foreign.{block.name}")):
             known["foreign"] = record.strip()
         if block.array is not None and (record := world.records.get(f"look.{block.name}")):
@@ -330,5 +328,14 @@ def as_device(world: World, block: Block) -> Device:
         if is_member and (record := world.records.get(f"looked.{known.get('ID_FS_UUID')}")):
             known["looked"] = record.strip()
         slaves = frozenset(block.slaves)
-        block.told = Device(block.name, known, block.links, slaves)
+        block.told = with_monitor(world, Device(block.name, known, block.links, slaves))
     return block.told
+
+
+def with_monitor(world: World, device: Device) -> Device:
+    """The device with the process that monitors it now: the engine looks when it is told."""
+    number = world.monitors.get(device.name)
+    if device.properties.get("monitor") == (None if number is None else str(number)):
+        return device
+    known = {key: each for key, each in device.properties.items() if key != "monitor"}
+    return device._replace(properties=known | ({"monitor": str(number)} if number else {}))

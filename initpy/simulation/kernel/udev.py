@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from initpy.core.devices.graph import Device
 from initpy.core.events import DeviceChanged, DeviceRemoved
-from initpy.simulation.kernel.probe import as_device, look
+from initpy.simulation.kernel.probe import as_device, look, with_monitor
 from initpy.simulation.kernel.reading import AGAIN_SECONDS, Reading, reading, silence_of
 from initpy.simulation.world.random_faults import LATE_SECONDS
 from initpy.simulation.world.waits import Cookie
@@ -229,8 +229,11 @@ class Udev:
             listener(event)
 
     def _late(self, listener: Callable[[Told], None], event: Told) -> None:
-        if self.listener is listener:  # not of an engine that is gone
-            listener(event)
+        if self.listener is not listener:  # of an engine that is gone
+            return
+        if isinstance(event, DeviceChanged):
+            event = DeviceChanged(with_monitor(self._world, event.device))
+        listener(event)
 
     def _again(self, listener: Callable[[Told], None], name: str) -> None:
         """The device is told of once more, as it is by now, unless news of it is under way."""

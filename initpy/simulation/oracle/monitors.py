@@ -9,6 +9,8 @@ MONITOR = "mdmon"
 OF_VOLUMES = ("external:/", "external:-")
 # docs/boot.md: one that has died so often is not started again.
 GIVEN_UP, TRIES = "is not started again", 5
+# And of a container that udev has not told of for 20 s none is known.
+UNTOLD = "was not told of"
 # Levels whose metadata never changes need none.
 WITHOUT = ("raid0", "linear")
 
@@ -41,5 +43,5 @@ def _given_up(case: Case) -> bool:
     return (
         often
         or any(work.failed for work in works)
-        or any(GIVEN_UP in text for _, _, text in case.story.reports)
+        or any(GIVEN_UP in text or UNTOLD in text for _, _, text in case.story.reports)
     )

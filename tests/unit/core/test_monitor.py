@@ -2,9 +2,9 @@
 
 from desk import Desk, array, block, filesystem
 
-from initpy.core.actions import HandOver, Mount
+from initpy.core.actions import HandOver, LookAgain, Mount
 from initpy.core.devices.graph import Device
-from initpy.core.storage.md.monitor import TIMES
+from initpy.core.storage.md.monitor import TIMES, UNTOLD_SECONDS
 
 START = "md-monitor@md127"
 COMMAND = ("mdmon", "--offroot", "md127")
@@ -166,3 +166,39 @@ def test_a_partition_of_a_volume_waits_for_the_monitor_too() -> None:
     desk.end(START)
     desk.see(array("md126", ("vda",), "read-auto", md__level="raid1", **known))
     assert desk.actions(Mount) or desk.runs("fsck-ext@md126p1")
+
+
+def untold() -> Desk:
+    """Root is mounted from a volume whose container udev has not told of."""
+    desk = Desk()
+    desk.see(disk(), volume())
+    desk.end("md-ddf-disk@vda", output="MD_DEVICE=md127\nMD_FOREIGN=no\nMD_STARTED=yes\n")
+    desk.mount("/dev/md126")
+    return desk
+
+
+def test_the_handover_waits_for_news_of_the_container() -> None:
+    desk = untold()
+    assert len(desk.actions(LookAgain)) == 1
+    desk.wait(UNTOLD_SECONDS - 1)
+    assert not desk.actions(HandOver)
+    desk.see(container("724"))
+    assert len(desk.actions(HandOver)) == 1
+    assert "was not told of" not in desk.reports()
+
+
+def test_a_container_that_is_told_of_late_gets_its_monitor() -> None:
+    desk = untold()
+    desk.see(container(), at=10)
+    desk.wait(UNTOLD_SECONDS + 5)
+    assert len(desk.runs(START)) == 1 and not desk.actions(HandOver)
+    desk.see(container("725"))
+    desk.end(START)
+    assert len(desk.actions(HandOver)) == 1
+
+
+def test_a_container_that_is_never_told_of_holds_the_handover_for_a_while() -> None:
+    desk = untold()
+    desk.wait(UNTOLD_SECONDS + 1)
+    assert len(desk.actions(HandOver)) == 1
+    assert "md127: was not told of: its monitor (mdmon) may not run" in desk.reports()

@@ -68,7 +68,19 @@ def test_the_end_of_a_monitor_is_told_once() -> None:
             while not ended:
                 await asyncio.sleep(0.01)
         await asyncio.sleep(0.05)
-        monitors.follow("md127", str(process.pid))  # it is gone: no trouble
+        return ended
+
+    assert asyncio.run(asyncio.wait_for(followed(), 20)) == ["md127"]
+
+
+def test_the_end_of_a_monitor_between_two_looks_at_it_is_told() -> None:
+    async def followed() -> list[str]:
+        ended: list[str] = []
+        with started() as process:
+            process.kill()
+        Monitors(ended.append).follow("md127", str(process.pid))
+        assert ended == []  # the engine has not taken the device yet
+        await asyncio.sleep(0.05)
         return ended
 
     assert asyncio.run(asyncio.wait_for(followed(), 20)) == ["md127"]

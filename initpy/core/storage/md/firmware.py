@@ -34,6 +34,11 @@ def is_volume(array: Device) -> bool:
     return array.properties.get(VERSION, "").startswith(OF_VOLUMES)
 
 
+def container_name(volume: Device) -> str:
+    """The name of the container of a volume: `md127` of `external:/md127/0`."""
+    return volume.properties[VERSION][len(OF_VOLUMES[0]) :].partition("/")[0]
+
+
 def tells_host(members: Iterable[Device]) -> bool:
     """True for disks whose metadata may tell the host that made the array."""
     return any(each.properties.get("ID_FS_TYPE") == HAS_HOST for each in members)

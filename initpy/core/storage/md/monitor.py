@@ -12,12 +12,14 @@ The runtime tells of a container which process is its monitor, as long as that l
 
 from collections.abc import Iterable, Iterator
 
+from initpy.core.actions import LookAgain
 from initpy.core.devices.graph import Device, partitions
 from initpy.core.devices.marks import LOOK, MONITOR
 from initpy.core.events import JobEnded
 from initpy.core.jobs.definitions import Strategy
 from initpy.core.jobs.handler import Handler
 from initpy.core.jobs.instance import Instance, JobState
+from initpy.core.jobs.timers import Timer
 from initpy.core.machine import rules
 from initpy.core.state.context import Context
 from initpy.core.storage.md import firmware
@@ -31,6 +33,8 @@ GONE, AWAITED = "gone", "awaited"
 LEVELS = ("raid1", "raid4", "raid5", "raid6", "raid10")
 # One that dies so often dies of what it finds, not by chance.
 TIMES = 5
+# News of a container may come later than of its volumes: so long the handover waits for it.
+UNTOLD_SECONDS = 20.0
 
 
 def handler() -> Handler:
@@ -164,7 +168,7 @@ def keeps(context: Context) -> bool:
     """
     if any(_is_below_root(context, name) for name in own(context).unsure_monitors):
         return True
-    return any(
+    return _await_container(context) or any(
         (each.expected or each.state is JobState.WAITING) and _is_below_root(context, name)
         for name in own(context).unmonitored
         for each in _starts(context, name)
@@ -176,3 +180,36 @@ def _is_below_root(context: Context, container: str) -> bool:
     disks = [each.name for each in context.devices.slaves(container)]
     mounted = filter(None, map(context.devices.mounted_from, context.goals.mounted.values()))
     return any(context.devices.stands_on(top.name, disk) for top in mounted for disk in disks)
+
+
+def _await_container(context: Context) -> bool:
+    """True while the container of a volume below root is to be told of; have it looked for."""
+    goals, timers = context.goals, context.machine.timers
+    if not goals.complete or not (untold := _untold_below_root(context)):
+        return False
+    name = untold[0]
+    if context.now >= (due := goals.reached_at + UNTOLD_SECONDS):
+        return False
+    if not timers.armed(Timer.HAND_OVER, name):
+        timers.start(Timer.HAND_OVER, name, due)
+        context.current.act(LookAgain())
+    return True
+
+
+def report_untold(context: Context) -> None:
+    """Say at the handover of which containers below root nothing is known."""
+    for name in _untold_below_root(context):
+        context.report(f"{name}: was not told of: its monitor (mdmon) may not run")
+
+
+def _untold_below_root(context: Context) -> list[str]:
+    """The containers that udev has not told of, though a volume of theirs is below root."""
+    mounted = filter(None, map(context.devices.mounted_from, context.goals.mounted.values()))
+    tops = [each.name for each in mounted]
+    return sorted(
+        name
+        for volume in context.devices
+        if firmware.is_volume(volume) and _needs_monitor(volume)
+        if context.devices.get(name := firmware.container_name(volume)) is None
+        if any(context.devices.stands_on(top, volume.name) for top in tops)
+    )

@@ -49,10 +49,15 @@ def technology() -> Technology:
         unsettled=_unsettled,
         incoming=_incoming,
         keeps=monitor.keeps,
-        handover=record,
+        handover=_leave_word,
         name_of=facts.name_of,
         condition=facts.condition,
     )
+
+
+def _leave_word(context: Context) -> None:
+    record(context)
+    monitor.report_untold(context)
 
 
 def _changed(context: Context, name: str) -> list[str]:
