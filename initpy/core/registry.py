@@ -185,7 +185,7 @@ def manners(made: Callable[[], Sources] = sources) -> Manners:
         ),
         Strategy.DEGRADED_START: Manner(_md_start, work, assembly=True),
         Strategy.REASSEMBLE: Manner(_reassemble, work),
-        Strategy.START_MONITOR: Manner(_start_monitor, work),
+        Strategy.START_MONITOR: Manner(_start_monitor, work, late=True),
         Strategy.LOOK: Manner(_look, work, assembly=True, keeps=_looking),
         Strategy.TAKE_DOWN: Manner(_take_down, work),
         Strategy.MOUNT_DEGRADED: Manner(_btrfs_mount, writes=True, mounts=True, assembly=True),

@@ -44,9 +44,9 @@ class Steps:
     def _go_on(self, instance: Instance) -> None:
         """Have its handler take an instance further that is ready."""
         context = self.context
-        if not self.may_start() or context.machine.must_wait(instance):
-            return
         manner = context.handlers.manner(instance)
+        if not self.may_start(manner.late) or context.machine.must_wait(instance):
+            return
         if manner.beside:
             instance.reason = "waits until nothing is at work for root"
             return
@@ -69,14 +69,19 @@ class Steps:
                 if names := hook(context, instance):
                     self.subjects.look_at_all(names)
 
-    def may_start(self) -> bool:
-        """True unless root is left alone, or all is mounted: then only named volumes go on."""
+    def may_start(self, late: bool = False) -> bool:
+        """True unless root is left alone, or all is mounted.
+
+        Then only named volumes go on, and what is `late`, while the handover waits for it.
+        """
         context = self.context
         if context.goals.handed_over or context.settings.refusal:
             return False
         if context.breakpoints.wanted and context.breakpoints.stop(BreakPoint.START):
             return False
-        return not context.goals.complete or handover.named_pending(context)
+        if not context.goals.complete or handover.named_pending(context):
+            return True
+        return late and handover.is_kept(context)
 
     def ended(self, event: JobEnded) -> None:
         """A command or mount has ended, or is given up."""

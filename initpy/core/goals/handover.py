@@ -28,7 +28,7 @@ def when_ready(context: Context) -> bool:
     # An engine that is started again finds root mounted before it has seen a device.
     if not (goals.enumerated or any(not each.kind.declared for each in context.devices)):
         return False
-    if named_pending(context) or _tools_at_work(context) or _must_await_checks(context):
+    if is_kept(context) or _tools_at_work(context) or _must_await_checks(context):
         return False
     if context.breakpoints.stop(BreakPoint.HAND_OVER):
         return False
@@ -89,8 +89,12 @@ def _used(context: Context) -> set[str]:
 
 def named_pending(context: Context) -> bool:
     """True while there is an instance that the handover must wait for: a named volume (R1)."""
-    keeping = (*context.handlers.manners.keeping, *context.technologies.keeps)
-    return any(keeps(context) for keeps in keeping)
+    return any(keeps(context) for keeps in context.handlers.manners.keeping)
+
+
+def is_kept(context: Context) -> bool:
+    """True while the handover must wait for a named volume, or for what a technology mends."""
+    return named_pending(context) or any(keeps(context) for keeps in context.technologies.keeps)
 
 
 def _tools_at_work(context: Context) -> bool:

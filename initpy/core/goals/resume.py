@@ -12,7 +12,7 @@ from initpy.core.actions import Record
 from initpy.core.actions import Resume as Act
 from initpy.core.devices.graph import Device
 from initpy.core.events import JobEnded
-from initpy.core.goals.handover import named_pending
+from initpy.core.goals.handover import is_kept
 from initpy.core.jobs.definitions import Strategy
 from initpy.core.jobs.handler import Handler
 from initpy.core.jobs.hold_table import DeadlineKind
@@ -94,7 +94,7 @@ def wait(context: Context) -> None:
     wanted, deadlines = context.settings.resume, context.deadlines
     if wanted is None or wanted.seconds is None or not context.goals.resuming:
         return
-    busy = context.machine.at_work(Strategy.RESUME) or named_pending(context)
+    busy = context.machine.at_work(Strategy.RESUME) or is_kept(context)
     waits = any(_blocked(context)) and not busy
     if not waits:
         deadlines.drop(RESUME)

@@ -72,6 +72,7 @@ class Manner(NamedTuple):
     writes: bool = False  # to a file system: waits until nothing can be resumed any more (R20)
     # Root does not need it: it begins when nothing is at work for root (other_checks.py).
     beside: bool = False
+    late: bool = False  # begins also once all is mounted, while the handover is kept waiting
     mounts: bool = False  # its failure keeps a file system that is wanted from being mounted
     assembly: bool = False  # starts something without its missing parts after a deadline
     last_resort: bool = False  # is forced before anything starts without its missing parts

@@ -1,6 +1,6 @@
 """Monitors of containers of firmware RAID (mdmon) that do not run (R5)."""
 
-from desk import Desk, array, block, filesystem
+from desk import Desk, array, block, filesystem, luks
 
 from initpy.core.actions import HandOver, LookAgain, Mount
 from initpy.core.devices.graph import Device
@@ -202,3 +202,12 @@ def test_a_container_that_is_never_told_of_holds_the_handover_for_a_while() -> N
     desk.wait(UNTOLD_SECONDS + 1)
     assert len(desk.actions(HandOver)) == 1
     assert "md127: was not told of: its monitor (mdmon) may not run" in desk.reports()
+
+
+def test_nothing_else_begins_while_the_handover_waits_for_the_container() -> None:
+    desk = untold()
+    desk.see(luks("vdz"))
+    desk.wait(5)
+    assert not desk.asked()
+    desk.see(container("724"))
+    assert len(desk.actions(HandOver)) == 1
