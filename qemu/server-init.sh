@@ -9,6 +9,26 @@ mount_export() {
     mount -t ext4 "$1" "/srv$2"
 }
 
+# dhcp_relay NAME NEAR FAR: have a network behind a router, and the messages of clients on the network
+# of NEAR relayed to its host FAR
+dhcp_relay() {
+    [ ! -e /run/netns/far ] || return 0
+    modprobe veth  # and iproute2: ip of busybox knows no namespaces
+    mkdir -p /run/netns
+    /bin/ip netns add far
+    /bin/ip link add far0 type veth peer name far1
+    /bin/ip link set far1 netns far
+    /bin/ip address add "${3%.*}.1/24" dev far0
+    /bin/ip link set far0 up
+    /bin/ip netns exec far /bin/ip link set lo up
+    /bin/ip netns exec far /bin/ip address add "$3/24" dev far1
+    /bin/ip netns exec far /bin/ip link set far1 up
+    /bin/ip netns exec far /bin/ip route add default via "${3%.*}.1"
+    echo 1 >/proc/sys/net/ipv4/ip_forward
+    dnsmasq --conf-file=/dev/null --port=0 --user=root --group=root --log-facility=/dev/console \
+        --pid-file="/run/$1-relay.pid" --dhcp-relay="$2,$3"
+}
+
 # nfs_up [OPTION...]: start the NFS server
 nfs_up() {
     if [ ! -e /proc/fs/nfsd/threads ]; then

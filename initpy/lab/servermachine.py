@@ -26,6 +26,7 @@ from initpy.scenario.network import MOST_NICS, second_address
 from initpy.scenario.servers import (
     Nic,
     Server,
+    distant_address,
     machine_address,
     machine_address_6,
     namespace_uuid,
@@ -39,6 +40,7 @@ _MEMORY = 192  # MiB
 _READY = "INITPY-LAB servers are up"
 _PATIENCE, _EMULATED = 60.0, 240.0  # seconds until it is up, in User Mode Linux and in QEMU
 _HOSTS = "/run/hosts."
+_FAR = "far1"  # the link of the network behind the relay, see `dhcp_relay` of its init
 _RANGE = (50, 99)  # of the last byte of addresses in leases
 _SECOND_RANGE = (150, 199)
 # Keep the orders' pipe open at both ends, so that the machine never reads its end.
@@ -256,14 +258,20 @@ def _dhcp(server: Server, link: str, _disks: list[str]) -> list[str]:
                  f"--dhcp-option=option:domain-name,{domain}"]  # fmt: skip
     words = [
         "dnsmasq", "--conf-file=/dev/null", *names, "--no-ping", "--user=root", "--group=root",
-        f"--interface={link}", "--bind-interfaces", "--log-facility=/dev/console",
+        f"--interface={_FAR if server.relayed else link}", "--bind-interfaces",
+        "--log-facility=/dev/console",
         f"--dhcp-range={first},{last},255.255.255.0,{span}", "--leasefile-ro",
         "--dhcp-authoritative",
         f"--pid-file=/run/{server.name}.pid",
-        "--dhcp-option=option:router",  # none: the networks of two cards are apart
+        # None: the networks of two cards are apart.
+        "--dhcp-option=option:router" + (f",{server.address}" if server.relayed else ""),
         *([f"--dhcp-option=option:mtu,{server.mtu}"] if server.mtu else []),
         *([f"--dhcp-option=option:root-path,{server.root_path}"] if server.root_path else []),
     ]  # fmt: skip
+    if server.relayed:
+        far = distant_address(server.nic)
+        own.append(f"dhcp_relay {server.name} {server.address} {far}")
+        words = ["/bin/ip", "netns", "exec", "far", *words]
     stop = f"kill $(cat /run/{server.name}.pid)"
     start = _function("start", server, *own, shlex.join(words))
     return [*start, *_function("stop", server, stop)]

@@ -134,6 +134,10 @@ def _server(
         root_path, lease = table.string("root_path", ""), table.number("lease", server.lease)
         server = replace(server, root_path=root_path, lease=lease, resolves=_resolves(table))
         server = replace(server, resolves_to=_resolves_to(table, server), mtu=_mtu(table))
+        server = replace(server, relayed=table.boolean("relayed", False))
+        others = any(each.relayed for each in servers) or address == second_address(nic)
+        if server.relayed and others:
+            raise table.wrong("relayed", "one server, the first on the network of its card")
     table.end()
     return server
 

@@ -98,6 +98,7 @@ class Server:
     resolves_to: tuple[str, ...] = ()  # the addresses of that name; (): its own
     lease: float = 3600.0  # DHCP: seconds
     mtu: int = 0  # DHCP: option 26; 0: none
+    relayed: bool = False  # DHCP: it is in another network, and the server machine is its router
 
     @property
     def units(self) -> tuple[str, ...]:
@@ -109,6 +110,11 @@ class Server:
         """True if it runs on the lab's server machine."""
         exported = self.kind in (*ADDRESS_ONLY, "nvme") or bool(self.export)
         return exported or self.address in machine_addresses(self.nic)
+
+
+def distant_address(nic: str) -> str:
+    """Return the address of a DHCP server behind a relay on the network of a card."""
+    return f"10.9.{machine_address(nic).split('.')[2]}.2"
 
 
 @dataclass(frozen=True, slots=True)

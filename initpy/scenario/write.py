@@ -233,6 +233,7 @@ def _server(server: Server) -> list[str]:
         *_pair("resolves", server.resolves, ""),
         *_pair("resolves_to", server.resolves_to, ()),
         *_pair("mtu", server.mtu, 0),
+        *_pair("relayed", server.relayed, False),
         *(_pair("lease", server.lease, 3600.0) if server.kind == "dhcp" else []),
     ]
 

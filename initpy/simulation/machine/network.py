@@ -33,7 +33,7 @@ from initpy.core.network.events import (
 from initpy.core.network.properties import DOMAINS_RA, SERVERS_RA
 from initpy.core.network.values import DhcpKind, Reply, Request
 from initpy.scenario.network import second_address
-from initpy.scenario.servers import Server, machine_address
+from initpy.scenario.servers import Server, distant_address, machine_address
 from initpy.simulation.kernel import network as drivers
 from initpy.simulation.world.network import Link
 from initpy.simulation.world.world import World
@@ -279,16 +279,18 @@ def _answer(server: Server, request: Request) -> Reply | None:
     """What the server answers, None if it says nothing."""
     network = machine_address(server.nic).rpartition(".")[0]
     kind = DhcpKind.OFFER
+    own = distant_address(server.nic) if server.relayed else server.address
     if request.kind is DhcpKind.REQUEST:
-        if request.server not in ("", server.address):
+        if request.server not in ("", own):
             return None
         kind = DhcpKind.ACK
     return Reply(
         kind,
         request.xid,
         f"{network}.{150 if server.address == second_address(server.nic) else 50}",
-        server.address,
+        own,
         24,
+        routers=(server.address,) if server.relayed else (),
         lease=server.lease or None,
         root_path=server.root_path,
         mtu=server.mtu,

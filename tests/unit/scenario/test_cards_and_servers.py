@@ -235,3 +235,23 @@ def test_a_mistake_in_a_path_is_named(old: str, new: str, expected: str, tmp_pat
     with pytest.raises(InputError) as caught:
         load(tmp_path, PATHS.replace(old, new, 1))
     assert expected in str(caught.value)
+
+
+LEASES = """\
+[[nic]]
+name = "eth0"
+[[server]]
+name = "leases"
+kind = "dhcp"
+mtu = 9000
+relayed = true
+"""
+
+
+def test_a_server_of_leases_tells_an_mtu_and_may_be_behind_a_relay(tmp_path: Path) -> None:
+    [server] = load(tmp_path, LEASES).servers
+    assert (server.mtu, server.relayed) == (9000, True)
+    with pytest.raises(InputError, match="expected a number of bytes, 68 to 65535"):
+        load(tmp_path, LEASES.replace("9000", "67"))
+    with pytest.raises(InputError, match="expected one server, the first on the network"):
+        load(tmp_path, LEASES + 'address = "10.0.2.2"\n')
