@@ -8,6 +8,8 @@ from initpy.image.stack.system import System
 
 DEVICES = "/sys/devices"
 VIRTUAL = f"{DEVICES}/virtual"
+CONTROLLERS = "/sys/bus/gpio/devices"
+BY_GPIO = ("i2c", "spi", "serial")  # buses without interrupts of their own
 
 
 def climb(system: System, path: str) -> tuple[tuple[str, ...], tuple[Layer, ...]]:
@@ -28,13 +30,26 @@ def _climb(system: System, path: str, seen: set[str]) -> Iterator[Layer]:
         found = (system.real(f"{node}/{link}/supplier") for link in links)
         suppliers = [
             supplier
-            for supplier in found
+            for supplier in (*found, *_interrupts(system, node))
             if supplier and supplier not in nodes and system.real(f"{supplier}/driver")
         ]
         below = [f"bus:{each}" for each in (above, *suppliers) if each]
         yield _node(system, node, tuple(below))
         for supplier in suppliers:
             yield from _climb(system, supplier, seen)
+
+
+def _interrupts(system: System, node: str) -> Iterator[str]:
+    """Yield the GPIO controllers, if a device may have its interrupt of one, as on I2C with ACPI.
+
+    Its driver waits for the controller's, and no device link tells which one it is.
+    """
+    bus = (system.real(f"{node}/driver") or "").split("/")[3:4]
+    by_acpi = (system.text(f"{node}/modalias") or "").startswith("acpi:")
+    if by_acpi and bus and bus[0] in BY_GPIO:
+        for name in system.names(CONTROLLERS):
+            if real := system.real(f"{CONTROLLERS}/{name}"):
+                yield real.rpartition("/")[0]
 
 
 def _parents(path: str) -> Iterator[str]:

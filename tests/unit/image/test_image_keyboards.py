@@ -48,6 +48,22 @@ def surface(system: FakeSystem) -> FakeSystem:
     return system
 
 
+def i2c_laptop(system: FakeSystem) -> FakeSystem:
+    """Add a keyboard on I2C that tells of keys by a GPIO, as reported of newer laptops."""
+    pci = "/sys/devices/pci0000:00/0000:00:15.1"
+    system.bus(pci, "pci", "intel-lpss", "intel_lpss_pci", "pci:v00008086d000051E9")
+    port = system.bus(f"{pci}/i2c_designware.1", "platform", "i2c_designware",
+                      "i2c_designware_platform", "platform:i2c_designware")  # fmt: skip
+    board = system.bus(f"{port}/i2c-1/i2c-ASUE140C:00", "i2c", "i2c_hid_acpi", "i2c_hid_acpi",
+                       "acpi:ASUE140C:PNP0C50:")  # fmt: skip
+    pins = system.bus("/sys/devices/platform/INTC1057:00", "platform", "alderlake-pinctrl",
+                      "pinctrl_alderlake", "acpi:INTC1057:")  # fmt: skip
+    system.texts[f"{pins}/gpiochip0/uevent"] = ""
+    system.links["/sys/bus/gpio/devices/gpiochip0"] = f"{pins}/gpiochip0"
+    keyboard(system, f"{board}/0018:04F3:3145.0001")
+    return system
+
+
 def names(system: FakeSystem) -> set[str]:
     found = describe("/", system)
     return {layer.fact("driver") for layer in found.layers if layer.fact("driver")}
@@ -56,6 +72,8 @@ def names(system: FakeSystem) -> set[str]:
 def test_the_buses_of_a_keyboard_are_described() -> None:
     assert {"applespi", "pxa2xx-spi", "intel-lpss"} <= names(macbook(encrypted()))
     assert {"surface_hid", "surface_serial_hub"} <= names(surface(encrypted()))
+    found = {"i2c_hid_acpi", "i2c_designware", "intel-lpss", "alderlake-pinctrl"}
+    assert found <= names(i2c_laptop(encrypted()))
     stack = describe("/", macbook(encrypted()))
     assert Stack.from_json(stack.to_json(), "it") == stack
     assert without_keyboards(stack).layers == describe("/", encrypted()).layers
