@@ -128,8 +128,24 @@ class Drivers:
             return
         path, *below = self._image.dependencies[good]
         depends = f", with {_names(below)}" if below else ""
-        yield Row(layer, ask.why, Verdict.OK, f"{path}{depends}", good)
+        reason, verdict = f"{path}{depends}", Verdict.OK
+        if gone := self._gone(ask):
+            reason += (
+                f"; {gone} drives it now, and kernel {self._kernel.release} has no such module"
+            )
+            verdict = Verdict.WARNING
+        yield Row(layer, ask.why, verdict, reason, good)
         yield from self._needs_of(layer, good)
+
+    def _gone(self, ask: Ask) -> str:
+        """Return the driver that a device has here and the kernel does not; "" for none.
+
+        Another one has its alias, and may be meant for another mode of the device.
+        """
+        if not (self._installed and ask.works and BUS.match(ask.names[0])):
+            return ""
+        known = any(self._kernel.find(each) or self._kernel.built_in(each) for each in ask.using)
+        return "" if known or not ask.using else ask.using[0]
 
     def _without_module(self, layer: str, ask: Ask) -> Row:
         """Return the row for an ask of which the kernel knows no name."""
@@ -258,16 +274,28 @@ class Drivers:
             candidates = self._kernel.find(wanted)
             if self._kernel.built_in(wanted) or not candidates:
                 continue
-            if any(not self._problem(each) for each in candidates):
-                continue
-            need = f"{wanted}, which {module} wants"
-            reason = f"none of {', '.join(candidates)} is in the image"
+            present = [each for each in candidates if not self._problem(each)]
             held = next((each for each in candidates if each in self._stack.in_use), None)
+            need = f"{wanted}, which {module} wants"
+            if present:
+                # One that is for some processors does not load on others.
+                if held and held not in present and all(map(self._is_accelerator, present)):
+                    reason = (
+                        f"{', '.join(present)} may not work on this processor: {held} is in use"
+                    )
+                    yield Row(layer, need, Verdict.WARNING, reason, held)
+                continue
+            reason = f"none of {', '.join(candidates)} is in the image"
             if held is not None:
                 reason = f"{reason}; {held} is in use on this system"
                 yield Row(layer, need, Verdict.MISSING, reason, held)
             else:
                 yield Row(layer, need, Verdict.WARNING, reason, candidates[0])
+
+    def _is_accelerator(self, module: str) -> bool:
+        """Return whether a module takes instructions that only some processors have."""
+        path = self._image.dependencies[module][0]
+        return "/arch/" in f"/{path}"
 
     def _charsets(self, layer: str, module: str, info: ModuleInfo) -> Iterator[Row]:
         """Check the character sets that a file system driver loads at mount time."""

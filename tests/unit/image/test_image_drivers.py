@@ -220,6 +220,32 @@ def test_any_module_with_the_alias_meets_a_soft_dependency(bench: Bench) -> None
     assert verdicts(found) == [Verdict.OK]
 
 
+def test_a_soft_dependency_is_not_met_by_what_this_processor_may_lack(bench: Bench) -> None:
+    """As reported of f2fs: the image had only the module that takes newer instructions."""
+    wanted = stack(asks("fs-ext4"), in_use=("crc32c_generic",))
+    found = bench.rows((EXT4, JBD2, CRC_FAST), wanted)
+    assert verdicts(found) == [Verdict.OK, Verdict.WARNING]
+    assert (
+        found[1].reason == "crc32c_intel may not work on this processor: crc32c_generic is in use"
+    )
+    assert verdicts(bench.rows((EXT4, JBD2, CRC_FAST, CRC), wanted)) == [Verdict.OK]
+    unknown = stack(asks("fs-ext4"))
+    assert verdicts(bench.rows((EXT4, JBD2, CRC_FAST), unknown)) == [Verdict.OK]
+
+
+def test_a_driver_that_the_next_kernel_lacks_is_a_warning_though_another_answers(
+    bench: Bench,
+) -> None:
+    """As reported of NVMe disks in Intel's RAID mode, whose driver was gone after an update."""
+    names = ("pci:v0000ABCDd00000001", "remap")
+    gone = Ask(names, "pci driver remap", ("remap",), works=True)
+    row, *_ = bench.rows((HBA,), stack(gone))
+    assert (row.verdict, row.module) == (Verdict.WARNING, "hba")
+    assert f"remap drives it now, and kernel {VERSION} has no such module" in row.reason
+    row, *_ = bench.rows((HBA,), stack(replace(gone, using=("hba",))))
+    assert row.verdict is Verdict.OK
+
+
 def test_one_of_several_drivers_suffices_unless_one_is_in_use(bench: Bench) -> None:
     wanted = asks("crypto-crc32c")
     assert verdicts(bench.rows((CRC,), stack(wanted))) == [Verdict.OK]
