@@ -151,6 +151,19 @@ waiting_for() {
     return 1
 }
 
+# stop_array NODE: stop an array. The monitor of firmware RAID may have it open for a moment more, or
+# stop it itself, which mdadm calls a failure.
+stop_array() {
+    for turn in 1 2 3 4 5 6 7 8 9 10; do
+        if why=$(mdadm --quiet --stop "$1" 2>&1) || [ ! -e "/sys/block/${1##*/}" ]; then
+            return 0
+        fi
+        sleep 0.5
+    done
+    echo "$1 cannot be stopped: $why" >&2
+    return 1
+}
+
 # cached BACKING CACHE: create bcache0 from two disks
 cached() {
     /usr/sbin/modprobe bcache

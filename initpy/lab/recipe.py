@@ -133,7 +133,7 @@ def _new_array(writer: _Writer, layer: Layer) -> str:
 def _container(writer: _Writer, layer: Layer) -> str:
     node = _new_array(writer, layer)
     writer.containers[layer.name] = layer.on
-    writer.down.append(f"mdadm --quiet --stop {node}")
+    writer.down.append(f"stop_array {node}")
     count, devices = len(layer.on), " ".join(writer.below(layer))
     # DDF records the host; IMSM has no place for it.
     host = f"{_words('--homehost', layer.homehost)} " if layer.kind == "ddf" else ""
@@ -157,7 +157,7 @@ def _array(writer: _Writer, layer: Layer) -> Iterator[str]:
         f"--raid-devices {len(members)} {_words(*options)} {' '.join(writer.below(layer))}"
     )
     devices = [writer.devices[name] for name in members]
-    stop = f"mdadm --quiet --stop {node}"
+    stop = f"stop_array {node}"
     if layer.left == "stale":
         yield f"{stop}\nsleep 2"  # superblocks tell their age in seconds
     elif layer.left == "degraded":

@@ -27,7 +27,8 @@ NESTED = recipe(
 
 def test_layers_are_created_upwards_and_stopped_downwards() -> None:
     words = [line.split()[0:3] for line in script(NESTED, "0-").splitlines()]
-    order = [" ".join(each) for each in words if each[0] in ("mdadm", "lvm", "cryptsetup")]
+    tools = ("mdadm", "lvm", "cryptsetup", "stop_array")
+    order = [" ".join(each) for each in words if each[0] in tools]
     assert order == [
         "mdadm --quiet --create",
         "cryptsetup luksAddKey --batch-mode",
@@ -38,7 +39,7 @@ def test_layers_are_created_upwards_and_stopped_downwards() -> None:
         "lvm lvcreate -q",
         "lvm vgchange -q",
         "cryptsetup close crypt",
-        "mdadm --quiet --stop",
+        "stop_array /dev/md100",
     ]
 
 
