@@ -4,6 +4,7 @@ ANOTHER_COURSE = {
     "crypttab-nested": "which passphrase is tried on which volume depends on the order of disks",
     "crypttab-raid": "which passphrase is tried on which volume depends on the order of disks",
     "debian-12-btrfs": "which disk is ready last, and is mounted, depends on the machine",
+    "debian-12-nested": "which passphrase is tried on which volume depends on which is ready first",
     "debian-12-raid-on-luks": "which volume is asked for first depends on which is ready first",
     "ext4-journal-on-array": "how often the check fails before the array runs is by chance",
     "linear-old-on-raid0": "its model of libblkid sees one superblock on a disk, not two",
