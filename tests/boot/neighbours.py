@@ -64,7 +64,7 @@ NEIGHBOURS = {
     "md-superblock-damaged": "md-superblock-damaged-root",
     "net-altname": "net-two-nics-one-dead",
     "net-altname-bond": "net-bond-vlan-bridge",
-    "net-altname-vlan": "net-vlan",
+    "net-altname-vlan": "net-bond-vlan-bridge",
     "net-altname-zone": "net-ipv6-router",
     "net-bootif": "net-two-nics-one-dead",
     "net-dhcp-late": "net-nfs-server-late",
