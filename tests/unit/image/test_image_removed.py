@@ -38,6 +38,7 @@ MANY = 7  # one of so many files is tried in a quick test
 HARMLESS = {
     r"/dev/.*": "devtmpfs has it; the kernel brings its own console",
     r"/usr/s?bin/(\[|\[\[|[a-z0-9._-]+) -> .*busybox": "an applet: for users in the shell",
+    r"/usr/s?bin/(depmod|insmod|lsmod|modinfo|rmmod)": "names of kmod: for users in the shell",
     r"/usr/bin/initpy|.*/initpy/cli/.*": "commands: for users in the shell",
     r"/etc/(group|passwd|mtab|initrd-release)|/var/(run|lock)": "boots go on with a remark",
     r"/etc/ld\.so\.cache": "the libraries are in folders that ld.so searches without it",
