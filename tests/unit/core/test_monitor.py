@@ -24,7 +24,7 @@ def container(monitor: str = "") -> Device:
 
 def volume(state: str = "read-auto", level: str = "raid1", **content: str) -> Device:
     known = {"md__metadata_version": "external:/md127/0", "md__level": level, "MD_DEVNAME": "data"}
-    return array("md126", ("vda",), state, **known, **(content or ROOT))
+    return array("md126", ("vda",), state, **{**known, **(content or ROOT)})
 
 
 def machine(state: str = "read-auto", level: str = "raid1", monitor: str = "") -> Desk:
@@ -78,6 +78,24 @@ def test_a_volume_waits_for_the_monitor_that_died_at_once() -> None:
     desk.wait(2)
     desk.see(container("725"), volume())
     desk.end(START)
+    assert len(desk.actions(Mount)) == 1
+
+
+def test_a_volume_waits_until_the_monitor_has_made_it_writable() -> None:
+    desk = machine("readonly")
+    desk.wait(2)
+    desk.see(container("725"))
+    desk.end(START)
+    assert desk.actions(Mount) == []
+    desk.see(volume())
+    assert len(desk.actions(Mount)) == 1
+
+
+def test_a_volume_that_is_to_stay_read_only_waits_for_no_monitor() -> None:
+    desk = Desk()
+    asked = volume("readonly", **{**ROOT, "md__metadata_version": "external:-md127/0"})
+    desk.see(disk(), container("725"), asked)
+    desk.wait(2)
     assert len(desk.actions(Mount)) == 1
 
 

@@ -29,6 +29,7 @@ from initpy.core.storage.md.state import own
 
 PROCESS = "monitor"  # of a container: the number of its monitor's process, as the runtime tells it
 GONE, AWAITED = "gone", "awaited"
+STAYS = "external:-"
 # Volumes of other levels have no metadata that changes (manage_new() in mdadm's managemon.c).
 LEVELS = ("raid1", "raid4", "raid5", "raid6", "raid10")
 # One that dies so often dies of what it finds, not by chance.
@@ -99,7 +100,10 @@ def _mark(context: Context, name: str) -> list[str]:
         _report(context, box, volumes)
     tried = name in unmonitored and own(context).monitors_lost[name] <= TIMES
     changed = [name] if _set(context, box, GONE if tried else None) else []
-    awaited = at_work or (tried and not _given_up(context, name))
+    # One that runs makes its volumes writable in a moment: what is read-only until then is neither
+    # checked nor mounted, or it would be mounted without its check.
+    runs = PROCESS in box.properties
+    awaited = runs or at_work or (tried and not _given_up(context, name))
     for each in volumes:
         waits = awaited and _needs_monitor(each) and _is_read_only(each)
         if _set(context, each, AWAITED if waits else None):
@@ -131,8 +135,13 @@ def _needs_monitor(volume: Device) -> bool:
 
 
 def _is_read_only(volume: Device) -> bool:
-    """True for a volume that no monitor has made writable yet."""
-    return volume.properties.get("md/array_state") == "readonly"
+    """True for a volume that no monitor has made writable yet.
+
+    With a dash in its metadata's version it is to stay so (read_and_act() in mdmon's monitor.c).
+    """
+    known = volume.properties
+    stays = known.get("md/metadata_version", "").startswith(STAYS)
+    return known.get("md/array_state") == "readonly" and not stays
 
 
 def _report(context: Context, box: Device, volumes: Iterable[Device]) -> None:
