@@ -99,10 +99,11 @@ class Claim:
         notes: list[str] = []
         with _named(self.output):
             self._write_out(mode, notes)
-            if keep and self._differs():
-                notes += self._replace_and_keep(keep)
-            else:
-                self.temporary.replace(self.output)
+            with _alone(self.output.parent):
+                if keep and self._differs():
+                    notes += self._replace_and_keep(keep)
+                else:
+                    self.temporary.replace(self.output)
         with _placed(self.output):
             os.fsync(self.file.fileno())  # again after the rename, see _renamed
             if not keep:
@@ -199,6 +200,21 @@ class Claim:
                 os.fsync(old.fileno())
                 self._rotate(keep, self.temporary)
             return []
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let no other run rename images in the folder meanwhile.
+
+    Who waits for the unfinished file goes on as soon as that has the image's name.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

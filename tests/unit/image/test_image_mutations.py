@@ -92,7 +92,7 @@ TABLE: list[tuple[str, Files, Verdict]] = [
     (STACK, mdadm("AUTO +all\nAUTO -all\n"), OK),
     (STACK, mdadm("DEVICE partitions containers\n"), OK),
     (STACK, mdadm("HOMEHOST <ignore>\n"), OK),
-    (STACK, mdadm("ARRAY <ignore> name=any:system\n"), MISSING),
+    (STACK, mdadm("ARRAY <ignore> UUID=15266e43:c7bf5d06:fb348b96:f173b958\n"), MISSING),
     (STACK, {**mdadm("#\n"), "/etc/mdadm/mdadm.conf.d/x.conf": "AUTO -all\n"}, MISSING),
     (STACK, lvm('devices {\n global_filter = [ "r|.*|" ]\n}\n'), MISSING),
     (STACK, lvm('devices {\n filter = [ "a|/dev/mapper/luks-|", "r|.*|" ]\n}\n'), OK),
