@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -81,6 +82,7 @@ print(*sorted(name for _, name in socket.if_nameindex()))
 """
 
 
+@pytest.mark.skipif(shutil.which("ip") is None, reason="needs ip(8)")
 def test_a_link_may_get_a_name_that_udev_has_given_it_beside_its_own() -> None:
     command = [*IN_A_NAMESPACE, sys.executable, "-c", RENAME]
     done = subprocess.run(command, capture_output=True, text=True)
