@@ -28,6 +28,7 @@ from initpy.lab.kinds import kernel_named, kernel_of, quickest, spared, start
 from initpy.lab.machine import Drive, Machine, MachineSpec, machine_folder
 from initpy.lab.recipe import needs_own_serials, script
 from initpy.lab.system import FACTS, REAL_INIT, place, system_tree
+from initpy.lab.umlhost import panic
 from initpy.lab.vmlinux import uncompressed
 from initpy.lab.zfs import has_pools, with_driver
 from initpy.scenario.model import Layer, MachineKind, Recipe
@@ -89,13 +90,6 @@ def _note_failure(folder: Path, recipe: Recipe, text: str, progress: Progress) -
     note = f"cannot create the disks of {_summary(recipe)}\n  log: {_failure(folder)}\n{tail}"
     progress(note)
     _failure(folder).write_text(text or "the machine that made them ended\n")
-
-
-def _panic(text: str) -> str:
-    """Return what a machine's kernel said as it died: its panic and the line before, or the end."""
-    lines = text.splitlines()
-    panics = [place for place, line in enumerate(lines) if "Kernel panic" in line]
-    return "\n".join(lines[max(0, panics[0] - 1) : panics[0] + 1] if panics else lines[-15:])
 
 
 def _lacks_system(recipe: Recipe, progress: Progress) -> str:
@@ -300,8 +294,9 @@ def _make_in_machine(
                 how = machine.console.end
                 log = cache_folder("disks") / "crashed.failed"
                 log.write_text(text)
+                end = "\n".join(panic(text) or text.splitlines()[-15:])
                 raise EmulatorCrashed(
-                    f"the machine that creates disks crashed: {how}\n  log: {log}\n{_panic(text)}"
+                    f"the machine that creates disks crashed: {how}\n  log: {log}\n{end}"
                 )
         made = {number for number, status in _REPORT.findall(text) if status == "0"}
         reported = {number for number, _ in _REPORT.findall(text)}

@@ -21,7 +21,7 @@ from initpy.lab.kernels import LINUX_UML, uml_kernel
 from initpy.lab.serverqemu import PORT, Emulation, Plug
 from initpy.lab.serverqemu import command as emulated
 from initpy.lab.switch import Switch
-from initpy.lab.umlhost import environment, require
+from initpy.lab.umlhost import environment, own_processes, require
 from initpy.scenario.network import MOST_NICS, second_address
 from initpy.scenario.servers import (
     Nic,
@@ -162,9 +162,8 @@ def _contained(words: list[str]) -> list[str]:
     A machine that is left over costs a quarter of a processor. The kernel forgets the signal as a
     user other than root enters a namespace of theirs (prctl(2), PR_SET_PDEATHSIG).
     """
-    user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
     mortal = ["setpriv", "--pdeathsig", "KILL"]
-    return [*mortal, "unshare", *user, "--pid", "--fork", "--kill-child", *words]
+    return [*mortal, *own_processes(), *words]
 
 
 def cards(nics: tuple[Nic, ...], servers: tuple[Server, ...]) -> list[tuple[int, str]]:

@@ -16,7 +16,7 @@ from initpy.lab.cache import counted
 from initpy.lab.console import Console
 from initpy.lab.errors import LabError
 from initpy.lab.machine import MachineSpec, channel_of
-from initpy.lab.umlhost import environment
+from initpy.lab.umlhost import environment, own_processes
 from initpy.lab.vhostuser import DiskServer
 
 _NAME = "machine"
@@ -38,9 +38,8 @@ _PORTS = 'exec 3>"$1" 4<>"$2" 5<>"$3"; shift 3; "$@"'
 
 def command_line(spec: MachineSpec, folder: Path, processor: int) -> list[str]:
     """Return the command line; `folder` holds the machine's sockets and the lab channel."""
-    user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
     return [
-        "unshare", *user, "--pid", "--fork", "--kill-child",
+        *own_processes(),
         # Each system call switches between two processes, which is fast only on one processor.
         "taskset", "--cpu-list", str(processor),
         "sh", "-c", _PORTS, "sh", str(folder / "channel"), str(folder / "orders"),

@@ -55,6 +55,12 @@ def _problem(session: str, user: int, memory: str, kernel: Path) -> str:
     return "".join(lines[1:])
 
 
+def own_processes() -> list[str]:
+    """Return the words before a command whose processes are to end with it."""
+    user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    return ["unshare", *user, "--pid", "--fork", "--kill-child"]
+
+
 def environment() -> list[str]:
     """Return the words before User Mode Linux's command line: what it needs on this host.
 
@@ -91,18 +97,12 @@ def _trial() -> str:
     }
     initrd = cache_folder("uml") / f"trial-{os.getpid()}"
     initrd.write_bytes(cpio.segment(files))
-    user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-    # Process 1 of a namespace cannot kill itself with a signal, as this kernel does at its end.
-    words = ["unshare", *user, "--pid", "--fork", "--kill-child", "sh", "-c", '"$@"; :', "sh"]
-    words += [
-        *environment(),
-        str(LINUX_UML),
-        "mem=64M",
-        f"initrd={initrd}",
-        "rdinit=/trial",
-        "con=null",
-    ]
-    words += ["con0=null,fd:1", "ssl=null", "initcall_blacklist=raid6_select_algo"]
+    words = [
+        # Process 1 of a namespace cannot kill itself with a signal, as this kernel does at its end.
+        *own_processes(), "sh", "-c", '"$@"; :', "sh",
+        *environment(), str(LINUX_UML), "mem=64M", f"initrd={initrd}", "rdinit=/trial",
+        "con=null", "con0=null,fd:1", "ssl=null", "initcall_blacklist=raid6_select_algo",
+    ]  # fmt: skip
     try:
         done = subprocess.run(
             words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -118,7 +118,15 @@ def _trial() -> str:
 
 def _reason(said: str) -> str:
     """Return the line of a kernel's last words that says most."""
+    found = panic(said)
+    if found:
+        return found[0].strip()
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    panics = [place for place, line in enumerate(lines) if "Kernel panic" in line]
-    place = max(0, panics[0] - 1) if panics else -1
-    return lines[place] if lines else "it ended without a word"
+    return lines[-1] if lines else "it ended without a word"
+
+
+def panic(said: str) -> list[str]:
+    """Return a kernel's line before its panic, and the panic; nothing if it had none."""
+    lines = [line for line in said.splitlines() if line.strip()]
+    place = next((place for place, line in enumerate(lines) if "Kernel panic" in line), None)
+    return lines[max(0, place - 1) : place + 1] if place is not None else []
