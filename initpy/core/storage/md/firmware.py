@@ -15,7 +15,8 @@ from initpy.core.devices.graph import Device
 from initpy.core.state.context import Context
 
 VERSION = "md/metadata_version"
-OF_VOLUMES = ("external:/", "external:-")
+STAYS_READ_ONLY = "external:-"
+OF_VOLUMES = ("external:/", STAYS_READ_ONLY)
 HAS_HOST = "ddf_raid_member"  # ID_FS_TYPE of disks whose metadata may tell the host
 
 

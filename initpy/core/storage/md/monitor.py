@@ -29,7 +29,6 @@ from initpy.core.storage.md.state import own
 
 PROCESS = "monitor"  # of a container: the number of its monitor's process, as the runtime tells it
 GONE, AWAITED = "gone", "awaited"
-STAYS = "external:-"
 # Volumes of other levels have no metadata that changes (manage_new() in mdadm's managemon.c).
 LEVELS = ("raid1", "raid4", "raid5", "raid6", "raid10")
 # One that dies so often dies of what it finds, not by chance.
@@ -140,7 +139,7 @@ def _is_read_only(volume: Device) -> bool:
     With a dash in its metadata's version it is to stay so (read_and_act() in mdmon's monitor.c).
     """
     known = volume.properties
-    stays = known.get("md/metadata_version", "").startswith(STAYS)
+    stays = known.get(firmware.VERSION, "").startswith(firmware.STAYS_READ_ONLY)
     return known.get("md/array_state") == "readonly" and not stays
 
 
@@ -187,8 +186,13 @@ def keeps(context: Context) -> bool:
 def _is_below_root(context: Context, container: str) -> bool:
     """True if something mounted stands on the disks of the container."""
     disks = [each.name for each in context.devices.slaves(container)]
-    mounted = filter(None, map(context.devices.mounted_from, context.goals.mounted.values()))
-    return any(context.devices.stands_on(top.name, disk) for top in mounted for disk in disks)
+    return any(context.devices.stands_on(top, disk) for top in _mounted(context) for disk in disks)
+
+
+def _mounted(context: Context) -> list[str]:
+    """The devices of what is mounted."""
+    mounted = map(context.devices.mounted_from, context.goals.mounted.values())
+    return [each.name for each in mounted if each is not None]
 
 
 def _await_container(context: Context) -> bool:
@@ -213,8 +217,7 @@ def report_untold(context: Context) -> None:
 
 def _untold_below_root(context: Context) -> list[str]:
     """The containers that udev has not told of, though a volume of theirs is below root."""
-    mounted = filter(None, map(context.devices.mounted_from, context.goals.mounted.values()))
-    tops = [each.name for each in mounted]
+    tops = _mounted(context)
     return sorted(
         name
         for volume in context.devices
