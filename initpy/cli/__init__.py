@@ -4,8 +4,9 @@ import argparse
 import contextlib
 import errno
 import importlib
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from initpy import __version__
 from initpy.cli import streams
@@ -79,6 +80,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
+def _meant(word: str, known: Iterable[str]) -> str:
+    """Return a hint at the known word that WORD looks like, `--opt=value` included; or "" ."""
+    from difflib import get_close_matches  # only for a mistake
+
+    close = get_close_matches(word.partition("=")[0], list(known), n=1)
+    return f" (do you mean {close[0]}?)" if close else ""
+
+
 def _run(words: Sequence[str], chosen: str) -> int:
     """Parse the words, of which CHOSEN is the subcommand, and run it."""
     parser = argparse.ArgumentParser(
@@ -89,6 +98,9 @@ def _run(words: Sequence[str], chosen: str) -> int:
     parser.add_argument("--version", action="version", version=f"initpy {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     modules = {}
+    mistaken = parser
+    if chosen and chosen not in SUBCOMMANDS:
+        parser.error(f"unknown command {chosen!r}{_meant(chosen, SUBCOMMANDS)}")
     for name, summary in SUBCOMMANDS.items():
         sub = commands.add_parser(name, help=summary, description=summary)
         if name == chosen:
@@ -96,7 +108,12 @@ def _run(words: Sequence[str], chosen: str) -> int:
             sub.description = modules[name].__doc__
             sub.formatter_class = argparse.RawDescriptionHelpFormatter
             modules[name].configure(sub)
-    arguments = parser.parse_args(words)
+            mistaken = sub
+    # With its usage, not with that of the command alone: it names the options that there are
+    arguments, unknown = parser.parse_known_args(words)
+    if unknown:
+        known = re.findall(r"(?<!\S)--[a-z-]+", mistaken.format_help())
+        mistaken.error(f"unknown argument {unknown[0]!r}{_meant(unknown[0], known)}")
     if arguments.command is None:
         parser.print_help()
         return 0

@@ -33,3 +33,26 @@ def test_short_options(command: str, capsys: pytest.CaptureFixture[str]) -> None
     for option in ("-k( VERSION)?, --kernel", "-v, --verbose", "-q, --quiet"):
         assert re.search(option, out)
     assert command == "check" or re.search("-o( FILE)?, --output", out)
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["chekc", "x.img"], "initpy: error: unknown command 'chekc' (do you mean check?)"),
+        (["sesame"], "initpy: error: unknown command 'sesame'"),
+        (
+            ["build", "--kernl", "6"],
+            "initpy build: error: unknown argument '--kernl' (do you mean --kernel?)",
+        ),
+        (
+            ["build", "--ouptut=x.img"],
+            "initpy build: error: unknown argument '--ouptut=x.img' (do you mean --output?)",
+        ),
+        (["check", "a.img", "b.img"], "initpy check: error: unknown argument 'b.img'"),
+    ],
+)
+def test_a_misspelt_word(words: list[str], error: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1] == error
