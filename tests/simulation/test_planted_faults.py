@@ -44,8 +44,10 @@ from initpy.core.failure import ending
 from initpy.core.goals import handover, other_checks
 from initpy.core.machine import rules
 from initpy.core.secret import Secret
+from initpy.core.storage.md import firmware, monitor
 from initpy.core.unlock import attempts
 from initpy.scenario.model import FSTAB
+from initpy.simulation.explore.firmware import has_firmware
 from initpy.simulation.explore.generate import Trial, draw
 from initpy.simulation.explore.otherstorage import with_other_storage
 from initpy.simulation.explore.search import judge_trial
@@ -330,6 +332,20 @@ def patient_with_tools(patch: Patch) -> None:
     patch.setattr(handover, "BELOW_PATIENCE", FOR_EVER)
 
 
+def trusting_in_monitors(patch: Patch) -> None:
+    """28: a volume is used at once when its monitor runs, before that has made it writable."""
+    whole = monitor._set
+
+    def put(context: Any, device: Device, value: str | None) -> bool:
+        volume = value == monitor.AWAITED and firmware.is_volume(device)
+        box = context.devices.get(firmware.container_name(device)) if volume else None
+        if box is not None and monitor.PROCESS in box.properties:
+            value = None
+        return whole(context, device, value)
+
+    patch.setattr(monitor, "_set", put)
+
+
 @dataclass(frozen=True)
 class Row:
     """A fault, the trouble that brings it out, and what the oracle says of it."""
@@ -343,6 +359,7 @@ class Row:
 CHECKS = ("other checks",)  # no trouble, but what every fourth world has
 STORAGE = ("other storage",)  # nor these: worlds in the place of others
 TOOLS = ("user tools",)  # nor these
+MONITORS = ("monitors",)  # nor these
 UNREACHED = ("a-reachable-root-is-mounted", "an-unreachable-root-fails-in-time")
 ROWS = (
     Row(1, never_left_behind, ("unkillable",), UNREACHED),
@@ -371,6 +388,12 @@ ROWS = (
     ),
     Row(26, deaf_to_late_arrays, STORAGE, UNREACHED),
     Row(27, patient_with_tools, TOOLS, ("a-mounted-root-is-handed-over",)),
+    Row(
+        28,
+        trusting_in_monitors,
+        MONITORS,
+        ("nothing-uses-a-volume-that-its-monitor-makes-writable",),
+    ),
 )
 
 
@@ -390,6 +413,11 @@ def worlds(trouble: tuple[str, ...]) -> Iterator[Trial]:
         if trouble == TOOLS:
             if has_user_tool(number):
                 yield draw(number, ())
+            continue
+        if trouble == MONITORS:
+            trial = draw(number, ())
+            if has_firmware(trial.scenario):
+                yield trial
             continue
         trial = draw(number, trouble)
         if trial != draw(number, ()):

@@ -64,6 +64,9 @@ def with_monitors(number: int, scenario: Scenario, chances: RandomFaults) -> Ran
     """The faults by chance, perhaps with monitors that die."""
     chance = random.Random(f"monitor {number}")
     dies = chance.choice((0.0, 0.0, 0.2, 0.5))
-    if not dies or not any(each.kind in CONTAINERS for each in scenario.layers):
-        return chances
-    return replace(chances, monitor_dies=dies)
+    return replace(chances, monitor_dies=dies) if dies and has_firmware(scenario) else chances
+
+
+def has_firmware(scenario: Scenario) -> bool:
+    """Whether an array is a volume of firmware RAID."""
+    return any(each.kind in CONTAINERS for each in scenario.layers)

@@ -4,7 +4,7 @@ As they were seen in journals of real boots; the rules are those of systemd 252,
 rules/*.rules of this project.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from initpy.core.devices.graph import Device
 from initpy.simulation.kernel.btrfs import numbers, readiness
@@ -297,39 +297,74 @@ def as_device(world: World, block: Block) -> Device:
     """The device as the engine reads it: udev's database, and sysfs as it is now."""
     if block.told is None:
         known = dict(block.known or ())
-        if block.mapping is not None:
-            known["dm/suspended"] = "0"
-        size = block.place.size // 512 if block.place is not None else 0
-        if block.array is not None:
-            known.update(attributes(block.array))
-            size = size if block.array.state != "inactive" else 0
-        known["size"] = str(size)
-        if known.get("ID_BTRFS_READY") == "0" and block.place is not None:
-            known.update(numbers(block.place))
-        if known.get("ID_FS_USAGE") == "filesystem" or "DM_VG_NAME" in known:
-            known["ro"] = "1" if world.read_only(block) else "0"
-        if known.get("ID_FS_USAGE") == "raid" and block.part is None:
-            above = world.holders.get(block.name, ())
-            parts = [each for each in above if world.blocks[each].part is not None]
-            if parts and block.mapping is None:
-                known["partitions"] = " ".join(sorted(parts))
-                md = known.get("ID_FS_TYPE") == "linux_raid_member"
-                if md and block.place is not None and block.place.stale is None:
-                    known["INITPY_MD_TABLE"] = "array"  # runtime/mdtable.py
-        if block.array is not None and (record := world.records.get(f"foreign.{block.name}")):
-            known["foreign"] = record.strip()
-        if block.array is not None and (record := world.records.get(f"look.{block.name}")):
-            known["look"] = record.strip()
-        if known.get("md/metadata_version") == "external:ddf" and (
-            record := world.records.get(f"looked.{known.get('MD_UUID')}")
-        ):
-            known["looked"] = record.strip()
-        is_member = known.get("ID_FS_TYPE") == "linux_raid_member"
-        if is_member and (record := world.records.get(f"looked.{known.get('ID_FS_UUID')}")):
-            known["looked"] = record.strip()
-        slaves = frozenset(block.slaves)
-        block.told = with_monitor(world, Device(block.name, known, block.links, slaves))
-    return block.told
+        known |= _read(world, block, known)
+        block.told = Device(block.name, known, block.links, frozenset(block.slaves))
+    return with_monitor(world, block.told)
+
+
+def told_late(world: World, device: Device) -> Device:
+    """The device of an event that comes late: what udev said then, and sysfs as it is by now.
+
+    By now another device may have its name, or none.
+    """
+    known = {key: each for key, each in device.properties.items() if not _is_read(key)}
+    block = world.blocks.get(device.name)
+    if block is None:
+        disk = device.slaves if known.get("DEVTYPE") == "partition" else frozenset[str]()
+        return device._replace(properties=known, slaves=disk)
+    known |= _read(world, block, known)
+    slaves = frozenset(block.slaves)
+    return with_monitor(world, device._replace(properties=known, slaves=slaves))
+
+
+READ = (
+    "dm/suspended", "size", "ro", "partitions", "INITPY_MD_TABLE", "foreign", "look", "looked",
+    "monitor",
+)  # fmt: skip
+
+
+def _is_read(name: str) -> bool:
+    """Whether the engine reads that itself: udev does not say it."""
+    return name in READ or name.startswith("md/")
+
+
+def _read(world: World, block: Block, said: Mapping[str, str]) -> dict[str, str]:
+    """What the engine reads of a device in sysfs, and what engines have left in /run."""
+    known: dict[str, str] = {}
+    if block.mapping is not None:
+        known["dm/suspended"] = "0"
+    size = block.place.size // 512 if block.place is not None else 0
+    if block.array is not None:
+        known.update(attributes(block.array))
+        size = size if block.array.state != "inactive" else 0
+    known["size"] = str(size)
+    if said.get("ID_BTRFS_READY") == "0" and block.place is not None:
+        known.update(numbers(block.place))
+    if said.get("ID_FS_USAGE") == "filesystem" or "DM_VG_NAME" in said:
+        known["ro"] = "1" if world.read_only(block) else "0"
+    if said.get("ID_FS_USAGE") == "raid" and block.part is None:
+        above = world.holders.get(block.name, ())
+        parts = [each for each in above if world.blocks[each].part is not None]
+        if parts and block.mapping is None:
+            known["partitions"] = " ".join(sorted(parts))
+            md = said.get("ID_FS_TYPE") == "linux_raid_member"
+            if md and block.place is not None and block.place.stale is None:
+                known["INITPY_MD_TABLE"] = "array"  # runtime/mdtable.py
+    for name, record in _records(block, {**said, **known}):
+        if text := world.records.get(record):
+            known[name] = text.strip()
+    return known
+
+
+def _records(block: Block, known: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The files in /run that tell of a device: the property, and the file."""
+    if block.array is not None:
+        yield "foreign", f"foreign.{block.name}"
+        yield "look", f"look.{block.name}"
+    if known.get("md/metadata_version") == "external:ddf":
+        yield "looked", f"looked.{known.get('MD_UUID')}"
+    if known.get("ID_FS_TYPE") == "linux_raid_member":
+        yield "looked", f"looked.{known.get('ID_FS_UUID')}"
 
 
 def with_monitor(world: World, device: Device) -> Device:

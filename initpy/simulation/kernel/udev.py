@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from initpy.core.devices.graph import Device
 from initpy.core.events import DeviceChanged, DeviceRemoved
-from initpy.simulation.kernel.probe import as_device, look, with_monitor
+from initpy.simulation.kernel.probe import as_device, look, told_late
 from initpy.simulation.kernel.reading import AGAIN_SECONDS, Reading, reading, silence_of
 from initpy.simulation.world.random_faults import LATE_SECONDS
 from initpy.simulation.world.waits import Cookie
@@ -232,7 +232,7 @@ class Udev:
         if self.listener is not listener:  # of an engine that is gone
             return
         if isinstance(event, DeviceChanged):
-            event = DeviceChanged(with_monitor(self._world, event.device))
+            event = DeviceChanged(told_late(self._world, event.device))
         listener(event)
 
     def _again(self, listener: Callable[[Told], None], name: str) -> None:

@@ -34,6 +34,8 @@ class Monitor:
         """The devices that udev has finished with so far."""
         devices = self._udev.present()
         self._known = {each.name: each for each in devices}
+        for each in devices:
+            self._world.blocks[each.name].read = True
         return Enumerated(devices)
 
     def look_at(self, name: str) -> list[Told]:
@@ -86,12 +88,21 @@ class Monitor:
 
     def _note(self, block: Block) -> DeviceChanged:
         device = as_device(self._world, block)
-        self._known[device.name] = device
+        self._known[device.name], block.read = device, True
         return DeviceChanged(device)
 
     def _told(self, event: Told) -> None:
         if isinstance(event, DeviceRemoved):
+            if self._is_old(event.name):
+                return
             self._known.pop(event.name, None)
         else:
             self._known[event.device.name] = event.device
+            if (block := self._world.blocks.get(event.device.name)) is not None:
+                block.read = True
         self._take(event)
+
+    def _is_old(self, name: str) -> bool:
+        """Whether the removal is that of an earlier array of this name: the kernel numbers them."""
+        block = self._world.blocks.get(name)
+        return block is not None and block.array is not None and block.read

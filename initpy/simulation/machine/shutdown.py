@@ -171,6 +171,8 @@ class _Machine:
         """What cannot be taken down since a step hangs above it; an overlay stands on all."""
         found, pending = set[str](), [each.what for each in self.closing.steps if each.hangs]
         mounts = {each.number: each for each in self.present.mounts}
+        for daemon in self.present.daemons:  # a monitor has its container open
+            pending += daemon.words if str(daemon.pid) in pending else ()
         while pending:
             name = pending.pop()
             if name in found:

@@ -91,6 +91,7 @@ INVARIANTS: tuple[Callable[[Case], Found], ...] = (
     links.a_reachable_export_is_mounted,
     handover.named_volumes_are_open_before_the_handover,
     monitors.a_root_on_firmware_raid_has_its_monitor,
+    monitors.nothing_uses_a_volume_that_its_monitor_makes_writable,
     screen.something_is_on_the_screen_in_time,
     screen.a_failure_screen_that_is_due_is_shown,
     screen.a_failed_boot_ends_in_time,

@@ -13,6 +13,7 @@ GIVEN_UP, TRIES = "is not started again", 5
 UNTOLD = "was not told of"
 # Levels whose metadata never changes need none.
 WITHOUT = ("raid0", "linear")
+OPENED = ("cryptsetup", "open")
 
 
 def a_root_on_firmware_raid_has_its_monitor(case: Case) -> Found:
@@ -34,6 +35,34 @@ def _containers_below_root(case: Case, order: int) -> Iterator[str]:
             continue
         if known.properties.get("md/level") not in WITHOUT:
             yield version[len(OF_VOLUMES[0]) :].partition("/")[0]
+
+
+def nothing_uses_a_volume_that_its_monitor_makes_writable(case: Case) -> Found:
+    """A volume is read-only until its monitor has looked at it; till then nothing is done with it.
+
+    Root on it would be mounted without its check, and an encrypted volume opened read-only.
+    """
+    for work in case.story.works:
+        if not (work.words[0] == "mount" or work.checks or work.words[:2] == OPENED):
+            continue
+        device = case.story.by_node(work.words[1], work.order) if work.words[0] == "mount" else None
+        name = device.name if device is not None else work.subject or ""
+        for below in case.below(name, work.order) if name else ():
+            if _becomes_writable(case, below, work.order):
+                yield work.start, f"{work.job} uses {below}, which its monitor makes writable"
+
+
+def _becomes_writable(case: Case, name: str, order: int) -> bool:
+    """Whether this is a volume, read-only as far as is known, of a container with a monitor."""
+    known = case.story.latest(name, order)
+    version = known.properties.get("md/metadata_version", "") if known is not None else ""
+    if known is None or not version.startswith(OF_VOLUMES[0]):
+        return False
+    if known.properties.get("md/array_state") != "readonly":
+        return False
+    box = case.story.latest(version[len(OF_VOLUMES[0]) :].partition("/")[0], order)
+    level = known.properties.get("md/level")
+    return level not in WITHOUT and box is not None and "monitor" in box.properties
 
 
 def _given_up(case: Case) -> bool:

@@ -284,7 +284,18 @@ def _cut(works: Iterable[Work], now: float) -> None:
 
 def _hear(story: Story, entry: Entry, order: int) -> None:
     for name, device in told(entry.event, story):
-        story.devices.setdefault(name, []).append((entry.time, order, device))
+        states = story.devices.setdefault(name, [])
+        if states and _is_another(states[-1][2], device):
+            states.append((entry.time, order, None))
+        states.append((entry.time, order, device))
+
+
+def _is_another(before: Device | None, now: Device | None) -> bool:
+    """Whether the kernel has given the name to another disk, and nobody told of the first's end."""
+    if before is None or now is None:
+        return False
+    serials = {each.properties.get("ID_SERIAL", "") for each in (before, now)}
+    return len(serials) == 2 and "" not in serials
 
 
 def device_of(plain: Line) -> Device:

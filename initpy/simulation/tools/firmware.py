@@ -117,5 +117,5 @@ def _volumes(world: World, udev: Udev, call: Call, box: Array) -> Generator[Wait
         made = yield from _volume(world, udev, call, box, plan)
         if made is not None and md.begin(world, udev, made):
             started = True
-            mdmon.serve(world, udev, made)
+            yield from mdmon.serve(world, udev, made)
     return started

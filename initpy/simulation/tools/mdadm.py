@@ -222,5 +222,5 @@ def _run(world: World, udev: Udev, node: str) -> Work:
         what = f"mdadm: failed to start array {name}: Input/output error"
         return Answer(1, complaints=what)
     if block.array.container:
-        mdmon.serve(world, udev, block)
+        yield from mdmon.serve(world, udev, block)
     return Answer(0, complaints=f"mdadm: started array {name}")

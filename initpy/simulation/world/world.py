@@ -79,6 +79,7 @@ class Block:
     known: dict[str, str] | None = None
     links: frozenset[str] = frozenset()
     told: Device | None = None  # as the core is told of it; None: to be made anew
+    read: bool = False  # an engine was told of it
 
     @property
     def node(self) -> str:
