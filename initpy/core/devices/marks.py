@@ -14,6 +14,7 @@ LOOK = "INITPY_LOOK"  # it stands on what is only looked into: "open", "over" to
 # What writes the metadata of the device's array: "gone" on a container whose monitor does not run,
 # "awaited" on a volume that is read-only until it does.
 MONITOR = "INITPY_MONITOR"
+REEXAMINE = "INITPY_REEXAMINE"  # of a container that mdadm was not done with: it looks again
 # "array" on a disk whose partition table was made on the mirror that the disk is a member of; the
 # runtime reads it.
 TABLE = "INITPY_MD_TABLE"

@@ -1,12 +1,12 @@
 """Whether a command of ours is at work on an array or its members."""
 
 from initpy.core.devices.graph import Device
+from initpy.core.devices.marks import REEXAMINE
 from initpy.core.jobs.definitions import Strategy
 from initpy.core.jobs.instance import Instance
 from initpy.core.jobs.timers import Timer
 from initpy.core.state.context import Context
 from initpy.core.storage.md.facts import LAYER
-from initpy.core.storage.md.members import uuids
 
 # mdadm that adds a member takes so long at most, unless a disk does not answer.
 ADDING_SECONDS = 10.0
@@ -23,22 +23,35 @@ def at_work(context: Context, array: Device) -> bool:
 
 def busy(context: Context, array: Device) -> bool:
     """True while a command is at work on the array, a member, or a device that is to be one."""
-    members = uuids(context, array)
+    members = {_superblock(each) for each in context.devices.slaves(array.name)} - {None}
     for job in context.machine.running():
         if job.definition.layer is not LAYER or job.subject is None:
             continue
         device = context.device(job)
-        if job.subject == array.name or (
-            device is not None and device.properties.get("ID_FS_UUID") in members
-        ):
+        if job.subject == array.name or job.subject in array.slaves:
+            return True
+        if device is not None and _superblock(device) in members:
             return True
     return False
+
+
+def _superblock(device: Device) -> tuple[str, str] | None:
+    """What tells of which array a device is: its UUID, or only the kind (disks of Intel's)."""
+    known = device.properties
+    kind = known.get("ID_FS_TYPE", "")
+    return (kind, known.get("ID_FS_UUID", "")) if kind else None
 
 
 def may_create(instance: Instance) -> bool:
     """True for a job by which mdadm may create an array, and chooses a name for it."""
     success = instance.definition.success
-    return instance.definition.layer is LAYER and bool(success.holder or success.device)
+    creates = bool(success.holder or success.device) or examines(instance)
+    return instance.definition.layer is LAYER and creates
+
+
+def examines(instance: Instance) -> bool:
+    """True for a job that has mdadm examine a container once more."""
+    return any(key == REEXAMINE for key, _ in instance.definition.match.patterns)
 
 
 def stops(instance: Instance) -> bool:

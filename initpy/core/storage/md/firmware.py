@@ -18,6 +18,7 @@ VERSION = "md/metadata_version"
 STAYS_READ_ONLY = "external:-"
 OF_VOLUMES = ("external:/", STAYS_READ_ONLY)
 HAS_HOST = "ddf_raid_member"  # ID_FS_TYPE of disks whose metadata may tell the host
+MEMBERS = ("isw_raid_member", HAS_HOST)
 
 
 def is_container(array: Device) -> bool:

@@ -26,7 +26,15 @@ from initpy.core.storage.assembly import (
     starting,
     wait_afresh,
 )
-from initpy.core.storage.md import busy, facts, firmware, foreign, later_disks, reassemble
+from initpy.core.storage.md import (
+    busy,
+    facts,
+    firmware,
+    foreign,
+    later_disks,
+    reassemble,
+    reexamine,
+)
 from initpy.core.storage.md.members import LATE_MEMBER, lacks
 from initpy.core.storage.md.state import own
 
@@ -51,6 +59,10 @@ def step(context: Context, instance: Instance) -> None:
         return
     if why := being_stopped(context, instance, device):
         instance.reason = f"is being stopped, so that {why}"
+        wait_afresh(context, instance)
+        return
+    if reexamine.awaited(context, device):
+        instance.reason = "waits until mdadm has examined its container once more"
         wait_afresh(context, instance)
         return
     plan = _plan(context, instance, device, members)

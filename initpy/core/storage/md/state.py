@@ -46,9 +46,13 @@ class Md:
     _foreign: set[str] = field(default_factory=set)  # arrays that were recorded as such
     mismatched: set[str] = field(default_factory=set)  # offers that failed so the last time
     lookout: Lookout = field(default_factory=Lookout)  # for what was at work on unsettled arrays
+    boxes: set[str] = field(default_factory=set)  # containers of firmware RAID
     unmonitored: set[str] = field(default_factory=set)  # containers whose monitor does not run
     # Containers without a monitor, as long as an mdadm is at work that may start one.
     unsure_monitors: set[str] = field(default_factory=set)
+    # Containers that mdadm was not done with -> the disks that it has examined once more.
+    examined: dict[str, frozenset[str]] = field(default_factory=dict)
+    unheard_boxes: set[str] = field(default_factory=set)  # such, while mdadm is at work on them
     monitors_lost: dict[str, int] = field(default_factory=dict)  # container -> how often
     _offered: dict[str, int] = field(default_factory=dict)  # UUID -> how often once more
 

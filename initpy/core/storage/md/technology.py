@@ -15,6 +15,7 @@ from initpy.core.storage.md import (
     look_inside,
     monitor,
     reassemble,
+    reexamine,
     start_degraded,
 )
 from initpy.core.storage.md.busy import (
@@ -62,10 +63,13 @@ def _leave_word(context: Context) -> None:
 
 def _changed(context: Context, name: str) -> list[str]:
     look_begin.changed(context, name)
+    if (device := context.devices.get(name)) is not None and firmware.is_container(device):
+        own(context).boxes.add(name)
     # What stands on it may be known already, and nothing may begin on that meanwhile.
     marked = look_inside.mark(context) if context.looks.on else []
     _other_parts(context)
     marked += [*foreign.mark(context, name), *start_degraded.changed(context, name)]
+    marked += reexamine.look(context, name)
     return marked + monitor.mark(context, name)
 
 
@@ -84,6 +88,7 @@ def _reassembled(context: Context, name: str) -> list[str]:
 def _gone(context: Context, device: Device | None, name: str) -> tuple[str, ...]:
     if device is not None and "md/array_state" in device.properties:
         array_gone(context, device)
+    own(context).boxes.discard(name)
     context.looks.left.discard(name)
     look_begin.forget_failed(context, name)
     if context.looks.on or context.looks.left:  # what it stood on may be taken down now
@@ -127,9 +132,8 @@ def _ended(context: Context, instance: Instance) -> Iterable[str]:
         _other_parts(context)
     if instance.definition.layer is not LAYER or instance.subject is None:
         return ()
-    for above in context.devices.holders(instance.subject):
-        if firmware.is_container(above):
-            machine.touch_on(above.name)
+    for name in own(context).boxes:  # one may wait for mdadm to end
+        machine.touch_on(name)
     marked: list[str] = []
     if strategy is Strategy.LOOK:
         marked += look_inside.mark(context)
@@ -141,6 +145,7 @@ def _ended(context: Context, instance: Instance) -> Iterable[str]:
         machine.touch_on(instance.subject)
     if instance.published:
         marked += foreign.published(context, instance)
+    marked += reexamine.ended(context, instance)
     return marked + monitor.ended(context, instance.subject)
 
 
