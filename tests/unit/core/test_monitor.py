@@ -1,6 +1,6 @@
 """Monitors of containers of firmware RAID (mdmon) that do not run (R5)."""
 
-from desk import Desk, array, block, filesystem, luks
+from desk import Desk, array, block, filesystem, luks, member
 
 from initpy.core.actions import HandOver, LookAgain, Mount
 from initpy.core.devices.graph import Device
@@ -89,6 +89,16 @@ def test_a_volume_waits_until_the_monitor_has_made_it_writable() -> None:
     assert desk.actions(Mount) == []
     desk.see(volume())
     assert len(desk.actions(Mount)) == 1
+
+
+def test_a_partition_is_checked_though_it_was_read_only_with_its_volume() -> None:
+    desk = Desk()
+    table = {"ID_PART_TABLE_TYPE": "gpt"}
+    desk.see(disk(), container("725"), volume("readonly", **table))
+    desk.see(filesystem("md126p1", on=("md126",), DEVTYPE="partition", ro="1"))
+    desk.end("md-ddf-disk@vda", output="MD_DEVICE=md127\nMD_FOREIGN=no\nMD_STARTED=yes\n")
+    desk.see(volume(**table))  # no event tells of the partition
+    assert len(desk.runs("fsck-ext@md126p1")) == 1
 
 
 def test_a_volume_that_is_to_stay_read_only_waits_for_no_monitor() -> None:
@@ -229,3 +239,37 @@ def test_nothing_else_begins_while_the_handover_waits_for_the_container() -> Non
     assert not desk.asked()
     desk.see(container("724"))
     assert len(desk.actions(HandOver)) == 1
+
+
+IMSM = {"md__metadata_version": "external:imsm", "MD_UUID": "box"}
+
+
+def intel(name: str) -> Device:
+    """A disk of Intel's firmware RAID: it has no ID_FS_UUID."""
+    return block(name, ID_FS_TYPE="isw_raid_member", ID_FS_USAGE="raid")
+
+
+def test_the_monitor_is_started_beside_a_command_on_another_array() -> None:
+    desk = Desk()
+    other = array("md125", ("vdb",), "inactive", md__metadata_version="1.2", MD_UUID="other")
+    desk.see(member("vdb"), intel("vda"), array("md127", ("vda",), "inactive", **IMSM), volume())
+    desk.end("md-imsm-disk@vda", output="MD_DEVICE=md127\nMD_FOREIGN=no\nMD_STARTED=yes\n")
+    desk.see(other)
+    desk.end("md-member@vdb", output="MD_DEVICE=md125\nMD_FOREIGN=no\nMD_STARTED=no\n")
+    desk.wait(3)
+    assert len(desk.runs("md-examine@md125")) == 1  # and it has not ended
+    assert len(desk.runs(START)) == 1
+
+
+def test_the_monitor_is_started_once_mdadm_has_ended_on_another_disk() -> None:
+    desk = Desk()
+    box = array("md127", ("vda",), "inactive", **IMSM)
+    desk.see(intel("vda"), box, volume())
+    desk.end("md-imsm-disk@vda", output="MD_DEVICE=md127\nMD_FOREIGN=no\nMD_STARTED=yes\n")
+    desk.wait(0.5)
+    desk.see(intel("vdb"))
+    desk.wait(4)
+    assert desk.runs(START) == []
+    desk.end("md-imsm-disk@vdb", output="MD_DEVICE=md126\nMD_FOREIGN=no\nMD_STARTED=no\n")
+    desk.wait(desk.now + 1.5)
+    assert len(desk.runs(START)) == 1

@@ -104,11 +104,26 @@ def _mark(context: Context, name: str) -> list[str]:
     runs = PROCESS in box.properties
     awaited = runs or at_work or (tried and not _given_up(context, name))
     for each in volumes:
+        changed += _forget_read_only(context, each)
         waits = awaited and _needs_monitor(each) and _is_read_only(each)
         if _set(context, each, AWAITED if waits else None):
             # What a partition is ready for hangs on its disk, too (DeviceGraph.grounded).
             changed += [each.name, *(p.name for p in partitions(context.devices, each.name))]
     return changed
+
+
+def _forget_read_only(context: Context, volume: Device) -> list[str]:
+    """Forget that partitions were read-only while their volume was: no event says that it is over.
+
+    The kernel tells of the volume alone (set_disk_ro() in its genhd.c).
+    """
+    if volume.properties.get("md/array_state") in ("readonly", "inactive", "clear"):
+        return []
+    parts = partitions(context.devices, volume.name)
+    found = [each.name for each in parts if each.properties.get("ro") == "1"]
+    for name in found:
+        context.devices.mark(name, "ro", None)
+    return found
 
 
 def _is_started(context: Context, volume: Device) -> bool:
