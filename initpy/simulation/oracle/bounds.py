@@ -27,6 +27,7 @@ OTHERS = 5.0 + 5.0  # a group that root= does not name, when nothing else is lef
 SHORT = 15.0  # that no process can be started, and all waits
 POOL_PATIENCE = 30.0  # of a pool that lacks disks, jobs/extra/zfs.toml
 RESUME_WAIT = 10.0  # for a device that may hold a hibernated system, once root is there
+LOOKED_INTO = "looked into, read-only"
 LEAVING = 5.0  # a tool that works for other devices, before the handover
 # PID 1 restarts a dead engine, udevd announces all again.
 DEATH = 30.0
@@ -137,8 +138,10 @@ def reasons(case: Case, order: int) -> Iterator[tuple[str, ...]]:
         if item.kind in RAID and name in nodes:
             yield (nodes[name].node, nodes[name].name)
         elif item.kind == "lvm" and item.layer is not None and seen:
-            # A group is known once its volumes have been looked at.
+            # A group is known once its volumes have been looked at, and nobody may use what was
+            # only looked into.
             looked = (f"look at the physical volume {each.node}: " for each in seen)
-            yield (item.layer.group, *looked)
+            shut = [each.node for each in seen if looks.given_up(case, each.name, order)]
+            yield (item.layer.group, *looked, *(LOOKED_INTO for _ in shut))
         elif "luks" in item.kind and seen:
             yield (seen[0].node,)

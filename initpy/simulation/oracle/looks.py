@@ -118,7 +118,7 @@ def no_look_comes_before_its_time(case: Case) -> Found:
             and _runs(case, other, work)
             and not (name in known and item.name in known)
             and not _share_a_container(item, case.expected.items[name])
-            and not _given_up(case, other.words[1], work)
+            and not given_up(case, other.words[1], work.order)
         ]
         nested = any(case.item_of(each) in case.expected.cone(item.name) for each in others)
         nested = nested or _stands_on_a_look(case, device, work)
@@ -161,9 +161,9 @@ def _runs(case: Case, look: Work, before: Work) -> bool:
     )
 
 
-def _given_up(case: Case, device: str, before: Work) -> bool:
+def given_up(case: Case, device: str, before: int) -> bool:
     """Whether it was said that this array cannot be stopped after the look into it."""
-    said = (text for _, order, text in case.story.reports if order <= before.order)
+    said = (text for _, order, text in case.story.reports if order <= before)
     return any(device in text.partition(":")[0] and CANNOT_BE_STOPPED in text for text in said)
 
 

@@ -16,6 +16,8 @@ def register(world: World, udev: Udev, call: Call) -> Work:
     joined = block.place.content if block is not None and block.place is not None else None
     if block is None or not isinstance(joined, Joined) or "bcache" not in world.modules:
         return Answer(1, complaints=f"Error writing {node}: Invalid argument")
+    if world.read_only(block):  # "failed to open device" (register_bcache() in bcache's super.c)
+        return Answer(1, complaints=f"Error writing {node}: Invalid argument")
     if block.name in world.registered:
         return Answer(1, complaints=f"Error registering {node} with bcache: Invalid argument")
     world.registered.append(block.name)

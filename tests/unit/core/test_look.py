@@ -455,6 +455,8 @@ def test_what_cannot_be_stopped_keeps_neither_the_wait_nor_others() -> None:
     desk.wait(200)
     assert "stays read-only" in desk.reports()
     assert len(desk.actions(ShowFailure)) == 1
+    shown = [each.state for each in desk.nodes() if each.label.startswith("/dev/md127")]
+    assert shown == ["of another host; looked into, read-only"]
 
 
 def test_an_array_on_an_array_does_not_start_without_it_after_the_look() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from initpy.core.devices.graph import Device
 from initpy.core.layer import Layer
+from initpy.core.state.looks import is_over
 
 LAYER = Layer.MD
 # How many members each level can lose; None: it depends on which.
@@ -118,7 +119,9 @@ def tells_no_host(members: Iterable[Device]) -> bool:
 
 
 def condition(device: Device) -> tuple[str, str]:
-    """A word for an array that does not run, and what a running array lacks."""
+    """A word for an array that does not run or must not be used, and what a running array lacks."""
     word = "incomplete" if device.properties.get("md/array_state") in ("inactive", "clear") else ""
+    if not word and is_over(device):  # and cannot be stopped
+        word = "of another host; looked into, read-only"
     lost, whole = missing(device), device.properties.get("md/raid_disks", "?")
     return word, f"{lost} of its {whole} members missing" if lost else ""
