@@ -38,6 +38,7 @@ SUBCOMMANDS = {
 # The status that a shell reports for a program killed by SIGPIPE.
 READER_GONE = 141
 NO_ROOM = 5  # as of `initpy build`
+LEADING = ("-q", "--quiet", "-v", "--verbose")
 
 
 def _lacking(command: str, error: ModuleNotFoundError) -> int:
@@ -56,7 +57,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand; return its exit status, or 2 for wrong usage or input."""
     words = list(sys.argv[1:] if argv is None else argv)
     streams.prepare()
+    if words[:1] == ["help"]:
+        words = [*words[1:2], "--help"]
     chosen = next((word for word in words if not word.startswith("-")), "")
+    if words and words[0] in LEADING:  # before the command as well as after it
+        words = [*words[words.index(chosen) :], *words[: words.index(chosen)]] if chosen else words
     try:
         status = _run(words, chosen)
         sys.stdout.flush()
@@ -95,7 +100,7 @@ def _run(words: Sequence[str], chosen: str) -> int:
         description="An event-driven init for the initramfs.",
         epilog="`initpy COMMAND --help` explains each command.",
     )
-    parser.add_argument("--version", action="version", version=f"initpy {__version__}")
+    parser.add_argument("-V", "--version", action="version", version=f"initpy {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     modules = {}
     mistaken = parser

@@ -156,6 +156,8 @@ def output_path(arguments: argparse.Namespace, config: ImageConfig, kernel: str)
             return Path(usual.replace(KERNEL, kernel))
     if arguments.output == "":
         raise InputError("--output", "", "a path for the image")
+    if arguments.output == "-":  # an image replaces the older one as a whole
+        raise InputError("--output", "-", "a path for the image (./- for a file of that name)")
     return Path(str(arguments.output or config.output or usual).replace(KERNEL, kernel))
 
 

@@ -60,7 +60,7 @@ from initpy.image.build.summary import summary_lines, warning_lines
 from initpy.image.check.proof import Verdict
 from initpy.image.formats.elf import require_reader
 from initpy.image.kernel.external import screen
-from initpy.image.kernel.kernels import installed_kernels
+from initpy.image.kernel.kernels import buildable_kernels, installed_kernels
 from initpy.image.missing import IncompleteError
 from initpy.image.stack.layers import Stack
 from initpy.image.stack.ownroot import Target, find_target
@@ -203,5 +203,7 @@ def _kernels(arguments: argparse.Namespace) -> list[str]:
         raise InputError("--output", str(arguments.output), f"{KERNEL} in its name, with --all")
     kernels = installed_kernels()
     if not kernels:
-        raise InputError("--all", None, "a kernel: /boot/vmlinuz-VERSION and its modules")
+        bare = ", ".join(reversed(buildable_kernels()))
+        also = f"; for modules without a kernel, -k VERSION ({bare})" if bare else ""
+        raise InputError("--all", None, f"a kernel: /boot/vmlinuz-VERSION and its modules{also}")
     return kernels

@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from initpy.image.process import ToolError
+
 MEMORY = Path("/dev/shm")
 DISKS = (Path("/tmp"), Path("/var/tmp"))  # Python's tempfile takes the first that is writable
 PREFIX = "initpy-"
@@ -58,9 +60,23 @@ def scratch_folder(purpose: str, size: int = 0) -> Iterator[Path]:
         except OSError as error:
             if error.errno not in FULL or not _is_about(error, folder):
                 raise
-            need = f", which needs {size / 1e6:.0f} MB" if size else ""
-            why = f"{folder.parent} has no room for temporary files of a trial{need}: {HINT}"
-            raise NoScratchError(why) from error
+            raise _no_room(folder, size) from error
+        except ToolError as error:
+            # A tool that could not write has failed for its own reasons, as far as it tells.
+            if room(folder) >= LEAST:
+                raise
+            raise _no_room(folder, size) from error
+
+
+def room(folder: Path) -> int:
+    """Return how many bytes may still be written to a folder's file system."""
+    state = os.statvfs(folder)
+    return state.f_bavail * state.f_frsize
+
+
+def _no_room(folder: Path, size: int) -> NoScratchError:
+    need = f", which need {size / 1e6:.0f} MB" if size else ""
+    return NoScratchError(f"{folder.parent} has no room for temporary files{need}: {HINT}")
 
 
 def _is_about(error: OSError, folder: Path) -> bool:
@@ -68,8 +84,7 @@ def _is_about(error: OSError, folder: Path) -> bool:
     names = [os.fsdecode(each) for each in (error.filename, error.filename2) if each is not None]
     if names:
         return any(each.startswith(f"{folder}/") for each in names)
-    state = os.statvfs(folder)
-    return state.f_bavail * state.f_frsize < LEAST
+    return room(folder) < LEAST
 
 
 @contextmanager

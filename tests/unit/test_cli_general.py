@@ -1,6 +1,8 @@
 """The command without a subcommand, and short forms of its options."""
 
 import re
+import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -56,3 +58,25 @@ def test_a_misspelt_word(words: list[str], error: str, capsys: pytest.CaptureFix
         main(words)
     assert ended.value.code == 2
     assert capsys.readouterr().err.splitlines()[-1] == error
+
+
+def test_an_image_is_not_written_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", "-o", "-"]) == 2
+    assert "--output: '-': expected a path for the image" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["help", "check"], ["-q", "check", "--help"]])
+def test_help_by_its_name_and_options_before_the_command(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("usage: initpy check")
+
+
+def test_an_image_from_a_pipe() -> None:
+    command = [sys.executable, "-m", "initpy", "ls", "-"]
+    done = subprocess.run(command, input=b"x", capture_output=True, text=False, check=False)
+    assert done.returncode == 2
+    assert b"/dev/stdin: byte 0" in done.stderr

@@ -13,7 +13,7 @@ from initpy.image.formats.compress import METHODS, NONE, check_method, tools
 from initpy.image.formats.decompress import reading_modules
 from initpy.image.formats.microcode import Microcode
 from initpy.image.kernel.kernelconfig import KernelConfig, read_kernel_config
-from initpy.image.kernel.kernels import installed_kernels, is_installed
+from initpy.image.kernel.kernels import buildable_kernels, is_installed
 from initpy.image.stack.layers import Stack
 
 # The form of a kernel release that depmod(8) accepts.
@@ -121,6 +121,6 @@ def checked(request: BuildRequest) -> KernelConfig | None:
 
 def _installed() -> str:
     """Return which kernels --kernel may name: that of a container's host is none of them."""
-    found = installed_kernels()
+    found = buildable_kernels()
     names = f" (-k VERSION): {', '.join(reversed(found))}" if found else ", of which there is none"
     return f"a kernel that is installed here{names}"

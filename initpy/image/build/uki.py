@@ -4,7 +4,6 @@ The file is systemd's stub (systemd-stub(7)) with appended sections:
 https://uapi-group.org/specifications/specs/unified_kernel_image/
 """
 
-import struct
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from initpy.config.errors import InputError
 from initpy.image import process
 from initpy.image.formats import pe
 from initpy.image.formats.cmdline import without_comments
-from initpy.image.kernel.kernels import kernel_file, kernel_places
+from initpy.image.kernel.kernels import FILES, kernel_file, kernel_version
 
 STUBS = Path("/usr/lib/systemd/boot/efi")
 # machine (uname(2)) -> systemd's name of the EFI architecture
@@ -28,10 +27,6 @@ COMMAND_LINES = (Path("/etc/kernel/cmdline"), Path("/usr/lib/kernel/cmdline"))
 RECOVERY_WORD = "initpy.recovery"  # on the command line of the entry to fall back to
 MEASURE = Path("/usr/lib/systemd/systemd-measure")
 
-# Documentation/arch/x86/boot.rst: the header's magic, and the offset of the version string.
-BOOT_MAGIC = (0x202, b"HdrS")
-VERSION_POINTER = 0x20E
-VERSION_BASE = 0x200
 # The kernel's COMMAND_LINE_SIZE on x86.
 LONGEST_CMDLINE = 2047
 
@@ -72,8 +67,8 @@ def find_kernel(release: str, modules: Path) -> Path:
     """
     found = kernel_file(release, modules)
     if found is None:
-        places = ", ".join(map(str, kernel_places(release, modules)))
-        expected = f"a kernel (one of {places}), or --linux FILE"
+        names = ", ".join(FILES)
+        expected = f"a kernel in {modules} or in /boot (named {names}), or --linux FILE"
         raise InputError("--uki", release, expected)
     return found
 
@@ -175,16 +170,6 @@ def _kernel(uki: Uki) -> bytes:
     if version and version != uki.release:
         raise InputError(str(uki.linux), version, f"kernel {uki.release}, which the image is for")
     return data
-
-
-def kernel_version(data: bytes) -> str:
-    """Return the release in an x86 kernel's header; "" for other kernels."""
-    at, magic = BOOT_MAGIC
-    if data[at : at + len(magic)] != magic:
-        return ""
-    (pointer,) = struct.unpack_from("<H", data, VERSION_POINTER)
-    text = data[pointer + VERSION_BASE :][:256].partition(b"\0")[0] if pointer else b""
-    return text.decode("ascii", "replace").partition(" ")[0]
 
 
 def _signed(sections: Mapping[str, bytes], signing: Signing) -> dict[str, bytes]:

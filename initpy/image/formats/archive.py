@@ -24,6 +24,7 @@ from initpy.image.formats.members import (
 from initpy.image.tree import MOST_LINKS, Entry, File, Folder, Link, Node
 
 PLAIN = "none"
+STANDARD_INPUT = Path("-")
 # The kernel's built-in archive creates these first (usr/default_cpio_list).
 PRESENT = ("/", "/dev", "/root")
 # Sections of a unified kernel image that the kernel gets as its initramfs, in this order.
@@ -120,9 +121,11 @@ class Archive:
 def read_archive(path: Path, limits: Limits = DEFAULT_LIMITS) -> Archive:
     """Read a whole image: an initramfs or a unified kernel image, of any generator.
 
-    Raises InputError if the file is unreadable, damaged or above the limits.
+    `-` is standard input. Raises InputError if the file is unreadable, damaged or above the limits.
     """
     try:
+        if path == STANDARD_INPUT:
+            path = Path("/dev/stdin")
         found = path.stat()
         if stat.S_ISCHR(found.st_mode):  # /dev/zero has no end; a pipe may be a user's zcat
             raise InputError(str(path), "a device", "an image's file")

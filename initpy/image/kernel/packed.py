@@ -5,6 +5,8 @@ image are never loaded on a given machine, yet the kernel unpacks a compressed a
 before it starts `/init`.
 """
 
+import errno
+import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +15,7 @@ from initpy.image import process
 from initpy.image.formats import decompress
 from initpy.image.kernel.kmod import SUFFIXES, ModuleIndex
 from initpy.image.missing import IncompleteError, Missing, package_hint
-from initpy.image.scratch import scratch_folder
+from initpy.image.scratch import room, scratch_folder
 
 # Compressors by the words of `kmod --version`, and the suffixes that depmod accepts. The kernel's
 # own decompressor (CONFIG_MODULE_DECOMPRESS) takes no other check of xz than CRC32.
@@ -81,18 +83,30 @@ def compressed(
         else:
             found[path] = index.folder / path
     # Workers take modules in turns: each gets a share of the large ones.
-    todo.sort(key=lambda path: (index.folder / path).stat().st_size)
+    sizes = {path: (index.folder / path).stat().st_size for path in todo}
+    todo.sort(key=sizes.__getitem__)
     shares = [todo[number::_WORKERS] for number in range(_WORKERS)]
-    with scratch_folder("modules") as base, ThreadPoolExecutor(_WORKERS) as pool:
+    with (
+        scratch_folder("modules", sum(sizes.values())) as base,
+        ThreadPoolExecutor(_WORKERS) as pool,
+    ):
         suffix = _PROGRAMS[method][0]
         for number, share in enumerate(shares):
             (base / str(number)).mkdir()
             for at, path in enumerate(share):
                 # By number: modules in several folders may have one file name.
                 (base / str(number) / f"{at}.ko").symlink_to(index.folder / path)
-        list(
-            pool.map(lambda n: _run(base / str(n), len(shares[n]), method, level), range(_WORKERS))
-        )
+        try:
+            list(
+                pool.map(
+                    lambda n: _run(base / str(n), len(shares[n]), method, level), range(_WORKERS)
+                )
+            )
+        except process.ToolError as error:
+            if room(base) >= sizes[todo[-1]]:
+                raise
+            # The compressor has removed what it could not write to its end.
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), f"{base}/modules") from error
         for number, share in enumerate(shares):
             for at, path in enumerate(share):
                 data = (base / str(number) / f"{at}.ko{suffix}").read_bytes()

@@ -1,5 +1,6 @@
 """`initpy install`: its failures and their exit statuses (R28, R29)."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -15,7 +16,12 @@ from initpy.cli import main
 from initpy.image.build import place as placing
 from initpy.image.build import request
 from initpy.image.build.place import claim
-from initpy.image.kernel.kernels import installed_kernels, kernel_file, modules_folder
+from initpy.image.kernel.kernels import (
+    buildable_kernels,
+    installed_kernels,
+    kernel_file,
+    modules_folder,
+)
 from initpy.image.stack.describe import StackError, describe
 from initpy.image.stack.layers import Kind, Layer, Stack
 from initpy.image.stack.ownroot import elsewhere, find_target
@@ -203,6 +209,10 @@ def test_modules_are_found_in_either_folder(tmp_path: Path) -> None:
         "boot/vmlinux-6.12",
         "boot/Image-6.12",
         "boot/image-6.12",
+        "boot/vmlinuz-6.12.efi",
+        "boot/kernel-genkernel-x86_64-6.12",
+        "boot/0123456789abcdef0123456789abcdef/6.12/linux",
+        "boot/debian/6.12/linux",
     ],
 )
 @pytest.mark.parametrize("library", ["lib", "usr/lib"])
@@ -216,6 +226,32 @@ def test_a_kernel_is_in_boot_or_next_to_its_modules(
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch()
     assert kernel_file("6.12", modules, tmp_path / "none") == file
+
+
+@pytest.mark.parametrize("name", ["vmlinuz-linux", "vmlinuz-lts", "kernel-flavour"])
+def test_a_kernel_that_is_named_after_a_flavour_says_its_release(tmp_path: Path, name: str) -> None:
+    modules = tmp_path / "lib/modules/6.12.1-arch1"
+    boot = tmp_path / "boot"
+    for each in (modules, boot, boot / "vmlinuz-folder"):
+        each.mkdir(parents=True)
+    head = bytearray(0x1000)
+    head[0x202:0x206] = b"HdrS"
+    head[0x20E:0x210] = (0x400).to_bytes(2, "little")
+    head[0x600:0x620] = b"6.12.1-arch1 (linux@archlinux) #"
+    (boot / name).write_bytes(head)
+    os.mkfifo(boot / "vmlinuz-pipe")
+    assert kernel_file("6.12.1-arch1", modules, boot) == boot / name
+    assert kernel_file("6.12.1", modules, boot) is None
+
+
+def test_modules_without_a_kernel_are_enough_to_build_for(tmp_path: Path) -> None:
+    """A container, or CI, has the modules of the kernel that it builds for and no /boot."""
+    for version in ("6.9.0-1", "6.10.0-1", "6.1-leftover"):
+        (tmp_path / version).mkdir()
+    for version in ("6.9.0-1", "6.10.0-1"):
+        (tmp_path / version / "modules.dep").touch()
+    assert buildable_kernels([tmp_path], tmp_path / "boot") == ["6.9.0-1", "6.10.0-1"]
+    assert installed_kernels([tmp_path], tmp_path / "boot") == []
 
 
 def stack(*kinds: Kind) -> Stack:
@@ -279,7 +315,7 @@ def test_files_of_a_container_on_a_real_disk_do_not_skip_the_proof() -> None:
 def test_a_running_kernel_that_is_not_installed_is_named_with_those_that_are(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(request, "installed_kernels", lambda: ["6.1.0-1", "6.9.0-2"])
+    monkeypatch.setattr(request, "buildable_kernels", lambda: ["6.1.0-1", "6.9.0-2"])
     words = ["--kernel", "5.5.5-host", "--output", str(tmp_path / "image")]
     assert main(["build", *words]) == Status.USAGE
     assert capsys.readouterr().err == (

@@ -1,12 +1,15 @@
 """A generic image compresses each module by itself; kmod itself reads them (R27)."""
 
 import lzma
+import os
 import subprocess
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fake_kernel import VERSION, Module, depmod, make_kernel
+from smallfs import mounted_tmpfs
 
 from initpy.cli import main
 from initpy.image.build.build import build
@@ -17,7 +20,8 @@ from initpy.image.formats.archive import Archive, read_archive
 from initpy.image.formats.modinfo import read_module
 from initpy.image.formats.unpacking import unpack
 from initpy.image.kernel import packed
-from initpy.image.kernel.kmod import IDLE_NETWORK
+from initpy.image.kernel.kmod import IDLE_NETWORK, ModuleIndex
+from initpy.image.scratch import NoScratchError
 from initpy.image.tree import File
 from initpy.runtime import coldplug
 
@@ -138,6 +142,22 @@ def test_modules_stay_plain_if_kmod_cannot_unpack(
 ) -> None:
     monkeypatch.setattr(packed, "method_for", lambda _: "")
     assert modules(read_archive(build(generic).output)) == set(PATHS)
+
+
+def test_a_folder_without_room_for_compressed_modules_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (modules := tmp_path / "modules").mkdir()
+    for number in range(8):
+        (modules / f"{number}.ko").write_bytes(os.urandom(100_000))
+    index = ModuleIndex(modules, {}, {}, {}, frozenset(), {}, {}, frozenset())
+    (full := tmp_path / "full").mkdir()
+    monkeypatch.setenv("TMPDIR", str(full))
+    with mounted_tmpfs(full, 300_000), pytest.raises(NoScratchError) as caught:
+        monkeypatch.setattr(tempfile, "tempdir", None)
+        packed.compressed(index, [f"{number}.ko" for number in range(8)], "zstd", None)
+    need = "has no room for temporary files, which need 1 MB: TMPDIR=FOLDER names another place"
+    assert str(caught.value) == f"{full} {need}"
 
 
 def test_udev_loads_no_idle_driver(generic: BuildRequest, tmp_path: Path) -> None:

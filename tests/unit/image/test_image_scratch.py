@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from smallfs import mounted_tmpfs
 
-from initpy.image import scratch
+from initpy.image import process, scratch
 from initpy.image.scratch import NoScratchError, scratch_folder
 
 FORK = multiprocessing.get_context("fork")
@@ -63,15 +63,27 @@ def test_scratch_is_not_on_a_noexec_mount(
 def test_a_full_folder_for_temporary_files_is_named(memory: Path) -> None:
     with (
         mounted_tmpfs(memory, 100_000),
-        pytest.raises(
-            NoScratchError, match="no room for temporary files of a trial: TMPDIR="
-        ) as caught,
+        pytest.raises(NoScratchError, match="no room for temporary files: TMPDIR=") as caught,
         scratch_folder("test") as folder,
     ):
         source = memory.parent / "source"
         source.write_bytes(bytes(1_000_000))
         shutil.copyfile(source, folder / "file")
     assert str(memory) in str(caught.value)
+
+
+def test_a_tool_that_finds_the_folder_full(memory: Path) -> None:
+    with (
+        mounted_tmpfs(memory, 100_000),
+        pytest.raises(NoScratchError, match="no room for temporary files: TMPDIR="),
+        scratch_folder("test") as folder,
+    ):
+        process.run(["dd", "if=/dev/zero", f"of={folder}/file", "bs=1000", "count=1000"])
+
+
+def test_a_tool_that_fails_in_a_folder_with_room(memory: Path) -> None:
+    with pytest.raises(process.ToolError, match="false failed"), scratch_folder("test"):
+        process.run(["false"])
 
 
 def test_another_full_folder_is_not_taken_for_it(memory: Path, tmp_path: Path) -> None:
