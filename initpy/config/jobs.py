@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # pathlib is a costly import at boot
 JOB_KEYS = {
     "name", "does", "match", "run", "strategy", "success", "needs", "once", "after", "layer",
     "identity", "switch", "without", "environment", "yields", "delay", "reveals", "publishes",
-    "takes_down",
+    "takes_down", "probes",
     "timeout", "tries", "retry_after", "write", "looking", "gathers", "lists", "for_root", "parts",
     "with", "reads", "renew", "patience", "patience_parameter", "lacks", "refused", "advice",
 }  # fmt: skip
@@ -209,6 +209,7 @@ def _job(source: str, number: int, content: Any) -> JobDefinition:
         layer=layer,
         identity=table.words("identity"),
         takes_down=table.get("takes_down", bool, "true or false", False),
+        probes=table.get("probes", bool, "true or false", False),
         reveals=table.get("reveals", bool, "true or false", False),
         switch=table.get("switch", str, "the name of a parameter", "") or None,
         without=_words_by_parameter(table, "without"),

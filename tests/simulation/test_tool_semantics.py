@@ -504,7 +504,8 @@ def test_each_disk_with_several_paths_is_a_map_of_its_own(tmp_path: Path) -> Non
     conf = '[image.files]\n"/etc/multipath.conf" = "find_multipaths greedy"\n'
     shop = Workshop(tmp_path, f'{disks}[image]\njobs = ["multipath"]\n{conf}')
     shop.plug("one", "one-b", "two", "two-b")
-    shop.run("multipathd")
+    assert shop.run("multipathd").status == 0
+    assert shop.run("multipathd", "show", "daemon").status == 0  # it has settled by now
     for name in ("sda", "sdb", "sdc", "sdd"):
         assert shop.run("multipathd", "add", "path", name).status == 0
     maps = [block for block in shop.world.blocks.values() if block.mapping is not None]

@@ -118,6 +118,7 @@ class JobDefinition(NamedTuple):
     layer: Layer | None = None
     identity: tuple[str, ...] = ()  # templates compared with the names that the user gave (R1)
     takes_down: bool = False  # its subject: the kernel may hold that until the command ends
+    probes: bool = False  # asks whether something is ready: a "no" is no failure
     reveals: bool = False  # makes disks appear (a login to their server): arrays wait for it
     switch: str | None = None  # the kernel parameter that switches it off, `NAME=0`
     # Words in the place of `{without}` when the parameter of that name is switched off.

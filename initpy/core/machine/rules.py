@@ -328,7 +328,8 @@ def fail(context: Context, instance: Instance, stimulus: Stimulus, reason: str) 
     """Fail, and arm the next try while there is one."""
     instance.failures += 1
     again = instance.failures < instance.definition.tries
-    context.report(f"{describe(context, instance)}: {reason}", detail=again)
+    if not (again and instance.definition.probes):
+        context.report(f"{describe(context, instance)}: {reason}", detail=again)
     context.machine.move(instance, stimulus, reason)
     if again:
         due = context.now + instance.definition.retry_after

@@ -63,7 +63,9 @@ def awaits_job(context: Context, instance: Instance) -> str | None:
     """The job that must end before this one may run, None when there is none (any more)."""
     for name in instance.definition.after:
         other = context.machine.find(name)
-        if other is not None and other.pending:
+        if other is None:
+            continue
+        if other.pending or (other.definition.probes and other.expected):
             return name
     return None
 

@@ -34,6 +34,7 @@ PASSING = frozenset(
         "md-container-volumes",
         "md-monitor",  # mdmon 4.2 dies by itself at one start of thirty
         "luks-ciphers",
+        "multipath-listens",
         "zfs-examine",
         "zfs-imported",
     }

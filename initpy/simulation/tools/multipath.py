@@ -8,13 +8,22 @@ from initpy.simulation.world.plans import Table
 from initpy.simulation.world.waits import Cookie
 from initpy.simulation.world.world import Block, Mapped, World
 
+LISTEN_SECONDS = 0.1
+
 
 def multipathd(world: World, udev: Udev, call: Call) -> Work:
-    """The daemon, and its command `multipathd add path NAME`."""
+    """The daemon, and its commands `multipathd show daemon` and `multipathd add path NAME`.
+
+    It goes to the background at once, and listens a moment later (child() in its main.c).
+    """
     if len(call.words) == 1:
         yield 0.2
-        world.helpers.add("multipathd")
+        world.agenda.after(world.chance.jitter(LISTEN_SECONDS), world.helpers.add, "multipathd")
         return Answer(0)
+    if call.words[1:] == ("show", "daemon"):
+        yield 0.02
+        listens = "multipathd" in world.helpers
+        return Answer(0, "pid 612 running\n") if listens else Answer(1)
     if call.words[1:3] != ("add", "path"):
         return None
     yield 0.2
