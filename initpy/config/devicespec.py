@@ -45,12 +45,20 @@ def parse_device(text: str) -> DeviceSpec | None:
         return _named(tag, value.strip("\"'"))
     if separator and value and (folder := FOLDERS.get(prefix.upper())):
         return DeviceSpec(Naming.PATH, folder + value.strip("\"'"))
-    if not text.startswith("/dev/") or text == "/dev/" or SEVERAL in text:
+    if not text.startswith("/dev/") or SEVERAL in text:
+        return None
+    text = simple_path(text)
+    if text == "/dev" or f"{text}/" in BY_LINK:
         return None
     for folder, naming in BY_LINK.items():
         if text.startswith(folder):
             return _named(naming, text.removeprefix(folder))
     return DeviceSpec(Naming.PATH, text)
+
+
+def simple_path(text: str) -> str:
+    """Return an absolute path in one way of writing it: `/usr/`, `//usr` and `/./usr` are one."""
+    return "/" + "/".join(each for each in text.split("/") if each not in ("", "."))
 
 
 def parse_root(text: str) -> DeviceSpec | None:

@@ -6,9 +6,10 @@ have no device: memory, folders of the root (bind, overlay), a file on it (loop)
 builder also asks for the swap devices.
 """
 
-from collections.abc import Container, Iterator
+import re
+from collections.abc import Container, Iterable, Iterator
 
-from initpy.config.devicespec import EXPECTED, OF_MOUNT, parse_device
+from initpy.config.devicespec import EXPECTED, OF_MOUNT, parse_device, simple_path
 from initpy.config.errors import InputError
 from initpy.config.secretfields import url
 from initpy.config.textlines import fields as fields_of
@@ -21,7 +22,8 @@ from initpy.core.tuples import NamedTuple
 PATH = "/etc/fstab"
 MARK = "x-initrd.mount"
 USR = "/usr"
-NOT_HERE = ("noauto", "nofail")  # not waited for by the real system either
+# Not waited for by the real system either; of an option and its opposite the last one counts.
+NOT_HERE = {"noauto": "auto", "nofail": "fail"}
 IN_MEMORY = ("tmpfs", "ramfs")
 BIND = ("bind", "rbind")
 OVERLAY = "overlay"
@@ -47,6 +49,7 @@ class _Line(NamedTuple):
     types: tuple[str, ...]
     options: tuple[str, ...]
     checked: bool
+    repeated: bool  # a line before has the same place
 
     def error(self, value: str, expected: str) -> InputError:
         return InputError(f"{PATH} of the root: line {self.number}: {self.target}", value, expected)
@@ -59,6 +62,14 @@ class _Line(NamedTuple):
             return f"{EXPECTED}, without {left[0].partition('=')[0]}=; not mounted here"
         kind = self.types[0].partition(".")[0] if self.types else ""
         return f"{EXPECTED}; not mounted here" if kind in SHARES else ""
+
+    def not_here(self) -> str:
+        """Return the option by which the real system does not wait for this mount, or ""."""
+        names = [each.partition("=")[0] for each in self.options]
+        for option, opposite in NOT_HERE.items():
+            if [each for each in names if each in (option, opposite)][-1:] == [option]:
+                return option
+        return ""
 
     def without_device(self) -> str:
         """The kind of a mount that has no device; "" for another one."""
@@ -89,14 +100,17 @@ def parse_fstab(
     wanted: list[ExtraMount] = []
     problems: list[InputError] = []
     for line in _wanted(text):
-        left = [each for each in line.options if each in NOT_HERE and line.target != USR]
+        left = "" if line.target == USR else line.not_here()
         device = parse_device(line.source)
         if device is None and any(each in listed for each in line.types):
             shows = ((("DEVNAME", line.source),),)
             device = DeviceSpec(Naming.LISTED, line.source, shows=shows)
-        if left:
+        if line.repeated:
+            expected = "a place that no line before has; the first line counts"
+            problems.append(line.error(url(line.source), expected))
+        elif left:
             expected = "no such option, to mount it here; it is left to the real system"
-            problems.append(line.error(left[0], expected))
+            problems.append(line.error(left, expected))
         elif expected := line.excluded():
             if device is not None or not line.target.startswith(MOVED):  # not a line as for /proc
                 problems.append(line.error(url(line.source), expected))
@@ -115,11 +129,8 @@ def parse_root_mounts(text: str) -> tuple[RootMount, ...]:
     found: list[RootMount] = []
     for line in _wanted(text):
         kind = line.without_device()
-        if (
-            kind
-            and not line.excluded()
-            and (line.target == USR or not {*line.options} & {*NOT_HERE})
-        ):
+        left = line.target != USR and line.not_here()
+        if kind and not (left or line.excluded() or line.repeated):
             source = line.source if kind in (*BIND, "loop") else ""
             found.append(RootMount(kind, line.target, source, line.types, line.options))
     return tuple(_ordered(sorted(found, key=lambda each: each.target.count("/"))))
@@ -144,28 +155,36 @@ def _needs(mount: RootMount, other: RootMount) -> bool:
         elif key == NEEDED:
             paths.append(value)
     above = mount.target.startswith(f"{other.target}/")
-    return above or any(f"{_place(each)}/".startswith(f"{other.target}/") for each in paths if each)
+    places = [f"{simple_path(each)}/" for each in paths if each]
+    return above or any(each.startswith(f"{other.target}/") for each in places)
 
 
 def _wanted(text: str) -> Iterator[_Line]:
+    taken: set[str] = set()
     for number, line in enumerate(lines(text), 1):
         fields = fields_of(line)
         if len(fields) < 2 or fields[0].startswith("#"):
             continue
-        source, target = unescaped(fields[0]), _place(fields[1])
+        source, target = unescaped(fields[0]), simple_path(unescaped(fields[1]))
         options = tuple(map(unescaped, fields[3].split(","))) if len(fields) > 3 else ()
         swap = fields[2:3] == ["swap"] or not fields[1].startswith("/")
-        if target == "/" or swap or not (target == USR or MARK in options):
+        if target == "/" or swap or not (target == USR or _marked(options)):
             continue
         kinds = fields[2].split(",") if len(fields) > 2 else []
         types = tuple(each for each in kinds if each not in ("", "auto"))
-        checked = len(fields) > 5 and fields[5].isdecimal() and int(fields[5]) > 0
-        yield _Line(number, source, target, types, options, checked)
+        parts = (number, source, target, types, options)
+        yield _Line(*parts, checked=_asks_check(fields), repeated=target in taken)
+        taken.add(target)
 
 
-def _place(field: str) -> str:
-    """Return a place in one way of writing it: `/usr/`, `//usr` and `/./usr` are the same."""
-    return "/" + "/".join(each for each in unescaped(field).split("/") if each not in ("", "."))
+def _marked(options: Iterable[str]) -> bool:
+    return any(each.partition("=")[0] == MARK for each in options)
+
+
+def _asks_check(fields: list[str]) -> bool:
+    """Return whether the sixth field is a number but 0, as getmntent(3) scans the last two."""
+    given = len(fields) > 5 and re.fullmatch("[+-]?[0-9]+", fields[4])
+    return bool(given and re.match("[+-]?0*[1-9]", fields[5]))
 
 
 def parse_swaps(text: str) -> tuple[DeviceSpec, ...]:
@@ -192,7 +211,7 @@ def parse_checks(text: str) -> tuple[OtherCheck, ...]:
     for fields in _checked(text):
         device = parse_device(unescaped(fields[0]))
         if device is not None:
-            found.append(OtherCheck("/" + unescaped(fields[1]).strip("/"), device))
+            found.append(OtherCheck(simple_path(unescaped(fields[1])), device))
     return tuple(found)
 
 
@@ -205,10 +224,10 @@ def checked_lines(text: str) -> str:
 def _checked(text: str) -> Iterator[list[str]]:
     for line in lines(text):
         fields = fields_of(line)
-        if len(fields) < 6 or fields[0].startswith("#") or not fields[5].isdecimal():
+        if not _asks_check(fields) or fields[0].startswith("#"):
             continue
         options = fields[3].split(",")
         later = any(each.startswith(LATER) for each in options)
-        ours = fields[1].rstrip("/") in ("", "/usr") or MARK in options
-        if int(fields[5]) and not later and not ours and fields[1].startswith("/"):
+        ours = simple_path(fields[1]) in ("/", USR) or _marked(options)
+        if fields[1].startswith("/") and not later and not ours:
             yield fields

@@ -123,10 +123,13 @@ def writable(mount: RootMount, asked: bool | None) -> RootMount:
     return mount._replace(flags=flags, writable=found if asked is None else asked)
 
 
-def usr(given: Mapping[str, Parameter], root: DeviceSpec) -> ExtraMount | None:
+def usr(
+    given: Mapping[str, Parameter], root: DeviceSpec, mount: RootMount, asked: bool | None
+) -> ExtraMount | None:
     """mount.usr=, mount.usrfstype=, mount.usrflags=; None when fstab is to tell.
 
-    With a type or flags but no device it is the root's: systemd-fstab-generator(8).
+    What of the three is not there is as for root. Without ro and rw in the options the command
+    line's counts (`asked`), and else ro: systemd's fstab-generator.
     """
     if not given:
         return None
@@ -136,8 +139,14 @@ def usr(given: Mapping[str, Parameter], root: DeviceSpec) -> ExtraMount | None:
         if found is None:
             raise named.error(EXPECTED)
         source = found
-    types = [each for each in _list(given.get("mount.usrfstype")) if each != "auto"]
-    return ExtraMount("/usr", source, tuple(types), _list(given.get("mount.usrflags")))
+    types, flags = mount.types, mount.flags
+    if (kind := given.get("mount.usrfstype")) is not None:
+        types = tuple(each for each in _list(kind) if each != "auto")
+    if (options := given.get("mount.usrflags")) is not None:
+        flags = _list(options)
+    if not {"ro", "rw"} & {*flags}:
+        flags = (*flags, "rw" if asked else "ro")
+    return ExtraMount("/usr", source, types, flags)
 
 
 def image(

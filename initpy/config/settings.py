@@ -247,6 +247,13 @@ def _image(draft: Draft, parameter: Parameter) -> None:
     draft.image[parameter.key] = parameter
 
 
+def _writable(draft: Draft, parameter: Parameter) -> None:
+    """`ro` or `rw`: the kernel and systemd ignore them with a value."""
+    if parameter.value is not None:
+        raise parameter.error(f"{parameter.key} alone, without a value; it is ignored")
+    draft.writable = parameter.key == "rw"
+
+
 def _verity(draft: Draft, parameter: Parameter) -> None:
     draft.verified = parameter.flag()
 
@@ -275,7 +282,8 @@ def _finish_root(draft: Draft) -> None:
         else:
             draft.usr[key] = Parameter(key, ",".join(flags))
         draft.problems.extend(filter(None, (note,)))
-    draft.set(mount=root.writable(draft.settings.mount, draft.writable))
+    of_flags = draft.settings.mount  # /usr has the ro or rw that rootflags= has
+    draft.set(mount=root.writable(of_flags, draft.writable))
     if draft.instead and not draft.root_given:
         from initpy.config import rootnames  # root on ZFS, in few forms
 
@@ -293,7 +301,8 @@ def _finish_root(draft: Draft) -> None:
             image, mount = root.image(draft.image, root_device, draft.settings.mount)
             root_device = root.LOOP
             draft.set(root=root_device, image=image, mount=mount)
-        draft.set(usr=root.usr(draft.usr, root_device))
+            of_flags = mount
+        draft.set(usr=root.usr(draft.usr, root_device, of_flags, draft.writable))
     except InputError as error:
         draft.problems.append(error)
 
@@ -337,8 +346,8 @@ HANDLERS: dict[str, Callable[[Draft, Parameter], None]] = {
         )
     ),
     "rootflags": _flags,
-    "ro": lambda draft, p: setattr(draft, "writable", False),
-    "rw": lambda draft, p: setattr(draft, "writable", True),
+    "ro": _writable,
+    "rw": _writable,
     "loop": _image,
     "loopfstype": _image,
     "loopflags": _image,

@@ -35,6 +35,9 @@ from initpy.core.devices.names import DeviceSpec, Naming
             Naming.PATH,
             "/dev/disk/by-path/pci-0000:02:00.0-sas",
         ),
+        ("/dev//sda1", Naming.PATH, "/dev/sda1"),  # systemd's path_simplify()
+        ("/dev/./vg/lv/", Naming.PATH, "/dev/vg/lv"),
+        ("/dev/disk//by-label/a", Naming.LABEL, "a"),
         ("/dev/disk/by-uuid/ABCD", Naming.UUID, "ABCD"),
         (r"/dev/disk/by-label/a\x2fb", Naming.LABEL, "a/b"),
         ("/dev/disk/by-partuuid/0d4c", Naming.PARTUUID, "0d4c"),

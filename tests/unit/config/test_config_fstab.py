@@ -35,6 +35,37 @@ def test_usr_and_what_is_marked_is_wanted() -> None:
     ]
 
 
+def test_of_several_lines_for_a_place_the_first_counts() -> None:
+    """systemd's fstab-generator: a unit file that is there already is kept."""
+    text = "LABEL=a /usr ext4\nLABEL=b /usr/ ext4\ntmpfs /usr tmpfs\n"
+    (found,), problems = parse_fstab(text)
+    assert found.source == DeviceSpec(Naming.LABEL, "a")
+    assert parse_root_mounts(text) == ()
+    assert [str(each).partition(": ")[2] for each in problems] == [
+        "line 2: /usr: 'LABEL=b': expected a place that no line before has; the first line counts",
+        "line 3: /usr: 'tmpfs': expected a place that no line before has; the first line counts",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "mounted"),
+    [
+        ("x-initrd.mount", True),
+        ("x-initrd.mount=yes", True),
+        ("X-initrd.mount", False),
+        ("x-initrd.mount,nofail", False),
+        ("x-initrd.mount,nofail,fail", True),
+        ("fail,nofail,x-initrd.mount", False),
+        ("noauto,auto,x-initrd.mount", True),
+        ("noauto=1,x-initrd.mount", False),
+    ],
+)
+def test_of_an_option_and_its_opposite_the_last_counts(options: str, mounted: bool) -> None:
+    """fstab_filter_options() of systemd"""
+    assert bool(parse_fstab(f"LABEL=a /srv ext4 {options}\n")[0]) is mounted
+    assert bool(parse_root_mounts(f"/a /srv none bind,{options}\n")) is mounted
+
+
 @pytest.mark.parametrize("option", ["nofail", "noauto", "nofail,x-initrd.mount", "noauto,nofail"])
 def test_usr_is_wanted_whatever_its_options_allow(option: str) -> None:
     (found,), problems = parse_fstab(f"UUID=aaaa /usr ext4 defaults,{option} 0 2\n")
@@ -69,7 +100,12 @@ def test_what_only_mount_8_could_mount_is_named(line: str, said: str) -> None:
         ("defaults 0 1", True),
         ("defaults 0 0", False),
         ("defaults 0 00", False),
-        ("defaults 0 -1", False),
+        ("defaults 0 -1", True),  # systemd and fsck(8) take any number but 0
+        ("defaults 0 +1", True),
+        ("defaults 0 2x", True),
+        ("defaults 0 0x2", False),
+        ("defaults x 2", False),
+        ("defaults 1x 2", False),
         ("defaults 0 yes", False),
         ("defaults # a comment", False),
         ("defaults", False),

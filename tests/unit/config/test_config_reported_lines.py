@@ -360,3 +360,11 @@ def test_systemds_words_for_a_shell(line: str, breaks: set[BreakPoint]) -> None:
 def test_what_other_reports_had(line: str, said: str) -> None:
     (found,) = complaints(f"root=LABEL=x {line}")
     assert said in found
+
+
+@pytest.mark.parametrize("line", ["ro rw=0", "rw=1 ro", "ro rw=yes"])
+def test_ro_and_rw_have_no_value(line: str) -> None:
+    """The kernel and systemd ignore them with one: root would be writable for rw=0."""
+    settings, (problem,) = read_settings(f"root=LABEL=x {line}")
+    assert not settings.mount.writable
+    assert "rw alone, without a value" in str(problem)

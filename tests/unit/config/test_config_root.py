@@ -99,11 +99,26 @@ def test_what_protects_root_all_the_same_is_said_and_goes_on(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "usr"),
     [
-        ("mount.usr=LABEL=u", ExtraMount("/usr", DeviceSpec(Naming.LABEL, "u"))),
+        ("mount.usr=LABEL=u", ExtraMount("/usr", DeviceSpec(Naming.LABEL, "u"), (), ("ro",))),
+        ("mount.usr=LABEL=u rw", ExtraMount("/usr", DeviceSpec(Naming.LABEL, "u"), (), ("rw",))),
         ("mount.usrflags=subvol=usr,ro", ExtraMount("/usr", LABEL, (), ("subvol=usr", "ro"))),
         (
             "mount.usr=/dev/vg/usr mount.usrfstype=ext4,xfs",
-            ExtraMount("/usr", DeviceSpec(Naming.PATH, "/dev/vg/usr"), ("ext4", "xfs")),
+            ExtraMount("/usr", DeviceSpec(Naming.PATH, "/dev/vg/usr"), ("ext4", "xfs"), ("ro",)),
+        ),
+        # systemd's fstab-generator: what is not said of it is as for root.
+        (
+            "mount.usr=LABEL=u rootflags=noatime,rw ro rootfstype=xfs",
+            ExtraMount("/usr", DeviceSpec(Naming.LABEL, "u"), ("xfs",), ("noatime", "rw")),
+        ),
+        (
+            "mount.usr=LABEL=u rootflags=rw mount.usrflags=discard",
+            ExtraMount("/usr", DeviceSpec(Naming.LABEL, "u"), (), ("discard", "ro")),
+        ),
+        (
+            "mount.usr=LABEL=u mount.usrflags=discard mount.usrfstype=auto rootflags=noatime "
+            "rootfstype=xfs",
+            ExtraMount("/usr", DeviceSpec(Naming.LABEL, "u"), (), ("discard", "ro")),
         ),
     ],
 )

@@ -63,6 +63,7 @@ def test_parameters_of_others_are_none_of_our_business() -> None:
         ("rootflags=rw,noatime", RootMount((), ("noatime",), True)),
         ("ro rootflags=rw", RootMount(writable=False)),
         ("rootflags=ro rw", RootMount(writable=True)),
+        ("ro rootflags=rw,ro", RootMount(writable=False)),
     ],
 )
 def test_how_root_is_mounted(line: str, mount: RootMount) -> None:
