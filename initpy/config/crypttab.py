@@ -45,13 +45,14 @@ PLAIN = {
 PLAIN_NUMBERS = ("size", "offset", "skip", "sector-size")
 # Right to have, nothing to do about: defaults, or matters of the real system.
 ACCEPTED = {
-    "luks", "auto", "noearly", "quiet", "loud", "_netdev", "none", "-", "verify", "rootdev",
+    "luks", "noearly", "quiet", "loud", "_netdev", "none", "-", "verify", "rootdev",
     "resumedev",
 }  # fmt: skip
 ACCEPTED_WITH_VALUE = ("check", "checkargs", "precheck", "password-echo", "password-cache", "lvm")
 # The volume is for the initramfs, in Debian's and in systemd's words (crypttab(5)).
 MARKS = ("initramfs", "x-initrd.attach", "force")  # the last one is dracut's
-FLAGS = ("nofail", "noauto", "swap", "plain")  # besides those that are listed
+# Besides those that are listed. Of an option and its opposite the last one counts (systemd).
+FLAGS = ("nofail", "fail", "noauto", "auto", "swap", "plain")
 COMMENTS = ("x-", "X-")  # x-initrd.attach, x-systemd.device-timeout: fstab(5)
 # Made anew by the real system, with a random key: nothing to open in the initramfs.
 REMADE = ("swap", "tmp")
@@ -182,12 +183,12 @@ class _Options:
         """Take an option without a value; False if it is none."""
         if key in ARGUMENTS:
             self.argue(ARGUMENTS[key])
-        elif key == "nofail":
-            self.set(optional=True)
+        elif key in ("nofail", "fail"):
+            self.set(optional=key == "nofail")
         elif key in MARKS:
             self.set(marked=True)
-        elif key == "noauto":
-            self.noauto = True
+        elif key in ("noauto", "auto"):
+            self.noauto = key == "noauto"
         elif key in REMADE:
             self.set(skipped=True)
         elif key == "plain":

@@ -41,6 +41,10 @@ def complaints(text: str) -> list[str]:
         ),
         (f"crypt UUID={UUID} none luks,tries=0", VolumeSpec(SOURCE, "crypt", tries=0)),
         (f"crypt UUID={UUID} none nofail", VolumeSpec(SOURCE, "crypt", optional=True)),
+        # systemd's fstab_test_yes_no_option(): the last one counts.
+        (f"crypt UUID={UUID} none nofail,fail", VolumeSpec(SOURCE, "crypt")),
+        (f"crypt UUID={UUID} none fail,nofail", VolumeSpec(SOURCE, "crypt", optional=True)),
+        (f"crypt UUID={UUID} none noauto,auto", VolumeSpec(SOURCE, "crypt")),
         ("c /dev/sda2", VolumeSpec(DeviceSpec(Naming.PATH, "/dev/sda2"), "c")),
         ("c PARTLABEL=data", VolumeSpec(DeviceSpec(Naming.PARTLABEL, "data"), "c")),
     ],
