@@ -12,6 +12,7 @@ from initpy.scenario.acts import Deed
 from initpy.scenario.model import RAID
 from initpy.simulation.oracle import looks
 from initpy.simulation.oracle.case import Case
+from initpy.simulation.oracle.certainty import complete_at
 from initpy.simulation.oracle.expected import Item
 from initpy.simulation.oracle.owners import looks as group_looks
 from initpy.simulation.oracle.story import Span, total
@@ -36,7 +37,7 @@ DEATH = 30.0
 def idle(case: Case) -> float:
     """Seconds in which a boot stood idle although all that root needs had come."""
     handed = case.story.handovers[-1][0] if case.story.handovers else case.ended
-    span = Span(min(case.complete_at(), handed), handed)
+    span = Span(min(complete_at(case), handed), handed)
     busy = [*case.work_spans(), *case.user_spans(), *case.login_spans()]
     return span.end - span.start - total(busy, span)
 

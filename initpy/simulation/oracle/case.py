@@ -7,13 +7,11 @@ from initpy.scenario.acts import Deed
 from initpy.scenario.model import Outcome, Scenario
 from initpy.simulation.machine.record import Entry, Held, Simulated
 from initpy.simulation.machine.shutdown import Closing
-from initpy.simulation.oracle.expected import Expected, Item, expected_of, expected_with
+from initpy.simulation.oracle.expected import Expected, Item, expected_of
 from initpy.simulation.oracle.identity import Identities
-from initpy.simulation.oracle.jobs import Job, job_of, shipped_jobs
+from initpy.simulation.oracle.jobs import Job, job_of
 from initpy.simulation.oracle.logins import Login
-from initpy.simulation.oracle.reach import root_reach
 from initpy.simulation.oracle.story import FOREVER, Device, Prompt, Span, Story, Work, tell, total
-from initpy.simulation.oracle.sure import Sure
 from initpy.simulation.world.network import Network
 from initpy.simulation.world.random_faults import RandomFaults
 
@@ -21,8 +19,6 @@ from initpy.simulation.world.random_faults import RandomFaults
 Found = Iterator[tuple[float, str]]
 NONE = RandomFaults()
 SLACK = 0.01  # seconds, for sums of floats
-# Jobs without which a boot goes on.
-HELPERS = ("luks-modules", "luks-ciphers", "md-examine")
 # A command that is stopped gets SIGKILL after 3 s; when it has not ended some seconds later, it
 # never will. Without a limit it may take as long as it gets on.
 KILLED_SECONDS, STALL_SECONDS = 10.0, 600.0
@@ -324,129 +320,6 @@ class Case:
                 found.add(each)
                 pending.extend(known.slaves)
         return found
-
-    # What can be said for sure
-
-    def reach(self) -> Sure:
-        """Whether root can be reached, given also what went wrong by chance."""
-        sure = root_reach(self.expected)
-        if sure is Sure.UNSURE and (unused := self._pulled_unused()):
-            sure = root_reach(expected_with(self.expected.scenario, unused))
-        if sure is Sure.NO and self.random_faults.engine_dies and len(self.story.engines) > 1:
-            return Sure.UNSURE  # users who see an engine die do more than the scenario says
-        return Sure.UNSURE if sure is Sure.YES and self.excused() else sure
-
-    def complete_at(self) -> float:
-        """When the last disk that root needs has come, for good."""
-        expected = self.expected
-        if unused := self._pulled_unused():
-            expected = expected_with(expected.scenario, unused)
-        return expected.items[expected.root].comes
-
-    def _pulled_unused(self) -> frozenset[str]:
-        """The disks that were plugged in again and on which nothing stood when they were pulled."""
-        faults = self.expected.scenario.faults
-        pulled = {each.argument for each in faults if each.deed is Deed.UNPLUG}
-        plugs = self.expected.plugs
-        return frozenset(
-            name
-            for name in pulled & plugs.keys()
-            if None not in plugs[name]
-            and self._was_unused(name, max(at or 0.0 for at in plugs[name]))
-        )
-
-    def _was_unused(self, name: str, back: float) -> bool:
-        """Whether each time that the disk went nothing stood on it, and no command changed it.
-
-        `back`: when it comes for the last time.
-        """
-        seen = False
-        for device, states in self.story.devices.items():
-            there: Device | None = None
-            for time, order, state in states:
-                if state is None and there is not None and self.item(there, order - 1) == name:
-                    seen = True
-                    if time > back or self._used(device, time, order):
-                        return False
-                there = state
-        return seen
-
-    def _used(self, device: str, time: float, order: int) -> bool:
-        """Whether anything but its partitions stood on a disk, or a command may have changed it."""
-        parts = {device}
-        for name, states in self.story.devices.items():
-            for _, number, state in states:
-                if state is not None and number < order and device in state.slaves:
-                    if state.properties.get("DEVTYPE") != "partition":
-                        return True
-                    parts.add(name)
-        above = any(parts & {*each.slaves} - {device} for each in self.story.known(order - 1))
-        return above or any(
-            work.job.partition("@")[2] in parts and work.order < order
-            and (work.worked or (work.over > time and "pvscan" not in work.words))
-            for work in self.story.works
-        )  # fmt: skip
-
-    def excused(self) -> str:
-        """Why a boot of a reachable root may have failed all the same; empty if it may not."""
-        if out_of_tries := self._out_of_tries():
-            return out_of_tries
-        for work, device, item in self.starts():
-            if self._lost(item, work.start):
-                return f"{device.name} was started when a member of it was lost, unnoticed"
-        faults = self.random_faults
-        if faults.late or faults.lost or faults.udevd_dies:
-            cone = self.expected.cone(self.expected.root) if self.expected.root else set()
-            looked = {self.item_of(each) for each in self.story.works if each.words[0] == "write"}
-            if looked & cone or "" in looked:
-                return "what is on the array may have shown only after the look into it"
-        if self.story.shells and self.expected.scenario.people:
-            return "a shell has the console, and gets what is typed"
-        for layer in self.expected.scenario.layers:
-            if layer.kind.startswith("luks"):
-                asked = [
-                    p for p, item in self.questions() if item == layer.on[0] and p.for_a_volume
-                ]
-                unanswered = [p for p in asked if not p.answered and p.end == FOREVER]
-                if unanswered:
-                    return f"no user had patience for one more prompt for {layer.name}"
-        return ""
-
-    def _lost(self, item: Item, time: float) -> bool:
-        """Whether the server of a disk below had gone by then."""
-        cone = self.expected.cone(item.name)
-        downs = (each.server.times.down for each in self.expected.logins if each.disk in cone)
-        return any(down is not None and down <= time for down in downs)
-
-    def _gone_since(self, work: Work) -> bool:
-        """Whether the device has gone since a command began: what it failed counts no more."""
-        states = self.story.devices.get(work.job.partition("@")[2], ())
-        return any(
-            state is None and order > work.order and self.engine_at(order) == work.engine
-            for _, order, state in states
-        )
-
-    def _counts_on_servers(self) -> bool:
-        """Whether a disk of a server may come: then the jobs of the network matter."""
-        disks = (self.expected.items[login.disk] for login in self.expected.logins)
-        return any(disk.usable is not Sure.NO for disk in disks)
-
-    def _out_of_tries(self) -> str:
-        failed: dict[tuple[str, int], int] = {}
-        shipped = shipped_jobs(self.expected.scenario)
-        for work in self.story.works:
-            if work.over < work.end and not self.limit(work):
-                return f"{work.job} may take as long as it likes, and hangs"
-            if (work.failed or work.over < work.end) and not self._gone_since(work):
-                key = work.job, work.engine
-                failed[key] = failed.get(key, 0) + 1
-                name = work.job.partition("@")[0]
-                if name in HELPERS or (name not in shipped and not self._counts_on_servers()):
-                    continue
-                job = self.job(work.job)
-                if job is None or failed[key] >= job.tries or name == "lvm-start":
-                    return f"{work.job} has failed as often as it may"
-        return ""
 
 
 def held_until(each: Work | Prompt) -> float:

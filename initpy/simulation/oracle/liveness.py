@@ -6,19 +6,20 @@ from initpy.scenario.model import Outcome
 from initpy.simulation.oracle import bounds
 from initpy.simulation.oracle.asking import given_up
 from initpy.simulation.oracle.case import Case, Found
+from initpy.simulation.oracle.certainty import reach
 from initpy.simulation.oracle.story import Line
 from initpy.simulation.oracle.sure import Sure
 
 
 def a_reachable_root_is_mounted(case: Case) -> Found:
     """If root can be reached in this world, it is mounted and handed over to."""
-    if case.reach() is Sure.YES and case.outcome is not Outcome.BOOTED:
+    if reach(case) is Sure.YES and case.outcome is not Outcome.BOOTED:
         yield case.ended, f"root can be reached; outcome {case.outcome.value}"
 
 
 def a_reachable_root_is_mounted_in_time(case: Case) -> Found:
     """... and the boot does not stand idle for longer than its timers make it."""
-    if case.outcome is Outcome.BOOTED and case.reach() is Sure.YES:
+    if case.outcome is Outcome.BOOTED and reach(case) is Sure.YES:
         idle, allowed = bounds.idle(case), bounds.allowed(case)
         if idle > allowed:
             yield case.ended, f"{idle:.1f} s idle, {allowed:.1f} s allowed"
@@ -26,19 +27,19 @@ def a_reachable_root_is_mounted_in_time(case: Case) -> Found:
 
 def an_unreachable_root_is_not_mounted(case: Case) -> Found:
     """If root cannot be reached, the boot does not end as if it could (a check of the oracle)."""
-    if case.outcome is Outcome.BOOTED and case.reach() is Sure.NO:
+    if case.outcome is Outcome.BOOTED and reach(case) is Sure.NO:
         yield case.ended, "root cannot be reached, and was mounted"
 
 
 def an_unreachable_root_fails_in_time(case: Case) -> Found:
     """If root cannot be reached the failure screen comes, unless the user is still asked."""
-    if case.reach() is Sure.NO and (late := bounds.failure_late(case)) is not None:
+    if reach(case) is Sure.NO and (late := bounds.failure_late(case)) is not None:
         yield late, "root cannot be reached, and there is no failure screen"
 
 
 def a_failure_tells_why(case: Case) -> Found:
     """R23: the failure screen names what keeps root from coming."""
-    if case.reach() is not Sure.NO:
+    if reach(case) is not Sure.NO:
         return
     for time, order, failure in list(given_up(case))[-1:]:
         # Of many stacks the tree shows the most telling ones; what to do names the others.

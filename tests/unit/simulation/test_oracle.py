@@ -42,6 +42,7 @@ from initpy.scenario.parse import load_scenario
 from initpy.simulation.machine.record import Entry, Held, lined
 from initpy.simulation.oracle import asking, commands, handover, looks, screen, secrets, starts
 from initpy.simulation.oracle.case import Case
+from initpy.simulation.oracle.certainty import complete_at, reach
 from initpy.simulation.oracle.judge import INVARIANTS
 from initpy.simulation.oracle.sure import Sure
 
@@ -578,8 +579,8 @@ def test_a_disk_that_nothing_stood_on_is_as_good_when_it_is_back(world: World, u
     above = [Device("dm-9", {"DM_NAME": "x"}, slaves=frozenset({"vda"}))] if used else []
     told = (seen(ROOT, *above), step(12.0, DeviceRemoved("vda")), step(20.0, DeviceChanged(ROOT)))
     case = world.case(*told, text=REPLUGGED)
-    assert case.reach() is (Sure.UNSURE if used else Sure.YES)
-    assert case.complete_at() == (0.0 if used else 20.0)  # while it is away, the boot may be idle
+    assert reach(case) is (Sure.UNSURE if used else Sure.YES)
+    assert complete_at(case) == (0.0 if used else 20.0)  # while it is away, the boot may be idle
 
 
 # The right root
