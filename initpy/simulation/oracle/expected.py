@@ -14,10 +14,11 @@ from initpy.scenario.model import CONTAINERS, RAID, Disk, Layer, Scenario
 from initpy.simulation.oracle.homehost import is_own, kept_off
 from initpy.simulation.oracle.logins import Login, comes, logins
 from initpy.simulation.oracle.owners import owned
-from initpy.simulation.oracle.parameters import BY_ID, Key, Volume, Wishes, wishes_of
+from initpy.simulation.oracle.parameters import wishes_of
 from initpy.simulation.oracle.seen import can_be_seen, leads_to_root
 from initpy.simulation.oracle.sure import Sure
 from initpy.simulation.oracle.users import answers, types_elsewhere
+from initpy.simulation.oracle.wishes import BY_ID, Key, Volume, Wishes
 
 # How many members each level can do without; md(4).
 SPARE = {"raid0": 0, "linear": 0, "raid4": 1, "raid5": 1, "raid6": 2}

@@ -4,9 +4,9 @@ from initpy.scenario.model import RAID, Outcome
 from initpy.simulation.oracle.case import Case, Found
 from initpy.simulation.oracle.commands import gone_between
 from initpy.simulation.oracle.monitors import MONITOR
-from initpy.simulation.oracle.parameters import Volume
 from initpy.simulation.oracle.story import Device, Span, Work, total
 from initpy.simulation.oracle.unready import being_looked_at, missing_relatives
+from initpy.simulation.oracle.wishes import Volume
 
 WRONG_PASSPHRASE = 2  # EXIT CODES in cryptsetup(8)
 

@@ -2,8 +2,8 @@
 
 from initpy.simulation.oracle.bounds import RESUME_WAIT
 from initpy.simulation.oracle.case import SLACK, Case, Found
-from initpy.simulation.oracle.parameters import Name
 from initpy.simulation.oracle.story import Device, Work
+from initpy.simulation.oracle.wishes import Name
 
 HIBERNATED = "swsuspend"  # libblkid's type of a swap with the signature
 

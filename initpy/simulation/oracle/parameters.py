@@ -7,20 +7,15 @@ random worlds and found cases say; of a word that it does not know it only notes
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 from initpy.scenario.model import Scenario
+from initpy.simulation.oracle.crypttab import entries_of, is_on, key_of, refine
+from initpy.simulation.oracle.wishes import UUID, Key, Name, Volume, Wishes, name_of
 
-NAMINGS = ("UUID", "LABEL", "PARTUUID", "PARTLABEL")
 GPT_AUTO = "/dev/gpt-auto-root"  # a link of systemd's that users may name as root
-BY_ID = "/dev/disk/by-id/virtio-"  # before the name of a disk of the scenario
-UNIQUE_LINKS = ("/dev/disk/by-uuid/", "/dev/disk/by-partuuid/", "/dev/disk/by-id/md-uuid-")
-UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 GRACE = 10.0  # seconds after each hold, R6
 EMERGENCY_SECONDS = 10.0  # to read the screen, where panic= does not say
 COUNTED_SECONDS = 60.0  # the same of a boot that the loader counts, to press a key
-FALSE = ("0", "no", "false", "off", "n")
-NO_KEY = ("", "none", "-")
 SHARED = ("nbd", "iscsi", "virtiofs", "9p")
 # Parameters that decide what root is, or what is opened, in ways that the oracle does not follow.
 UNFOLLOWED = (
@@ -33,79 +28,6 @@ UNFOLLOWED = (
 SERVED = ("/dev/root", "/dev/nfs", "/dev/nfs4", "nfs", "nfs4", "dhcp", "dhcp6", *SHARED)
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
-    """A device as users name it; `how` is PATH for a path, empty where the oracle cannot tell."""
-
-    how: str
-    value: str
-
-    @property
-    def unique(self) -> bool:
-        """Whether no other host's device has this name."""
-        return self.how in ("UUID", "PARTUUID") or (
-            self.how == "PATH" and self.value.startswith(UNIQUE_LINKS)
-        )
-
-    def __str__(self) -> str:
-        return self.value if self.how in ("PATH", "") else f"{self.how}={self.value}"
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """Where the key of a volume is; `odd` where the oracle does not follow it."""
-
-    path: str = ""
-    device: Name | None = None
-    odd: bool = False
-
-
-@dataclass(slots=True)
-class Volume:
-    """An encrypted volume that users name."""
-
-    source: Name
-    name: str  # of the mapping
-    key: Key | None = None
-    tries: int = 3  # 0: no limit
-    optional: bool = False  # the boot does not wait for it
-    headless: bool = False  # no user is asked
-    odd: bool = False  # it has options that the oracle does not follow
-    header: Key | None = None  # where its header is, if that is detached
-
-
-@dataclass(slots=True)
-class Wishes:
-    """All that users ask for, as far as the oracle judges by it."""
-
-    root: Name = Name("", "gpt-auto")
-    root_wait: float | None = 90.0
-    flags: tuple[str, ...] = ()  # of the mount
-    types: tuple[str, ...] = ()  # of root's file system; empty: what udev finds
-    md_timeout: float = 30.0
-    md_degraded: str = "yes"  # or "no", "ask"
-    lvm_timeout: float = 30.0
-    hinted: frozenset[str] = frozenset()  # volume groups that paths name
-    off: set[str] = field(default_factory=set)  # of md, lvm, luks
-    named: set[str] = field(default_factory=set)  # of md, lvm: only what is named counts
-    volumes: list[Volume] = field(default_factory=list)
-    end_after: float | None = None  # the boot ends so long after a failure; None: it goes on
-    resume: Name | None = None  # where a hibernated system may be
-    counted: bool = False  # the boot loader counts the boot
-    unclear: list[str] = field(default_factory=list)  # words that may decide, and how is not known
-
-    def volume(self, uuid: str) -> Volume | None:
-        """What is said of the volume with this UUID."""
-        for each in self.volumes:
-            if each.source.how == "UUID" and each.source.value.lower() == uuid:
-                return each
-        return None
-
-    def volume_on(self, disk: str) -> Volume | None:
-        """What is said of the volume on a whole disk, by the path of that."""
-        return next((each for each in self.volumes if each.source.value == f"{BY_ID}{disk}"), None)
-
-
 def wishes_of(scenario: Scenario) -> Wishes:
     """Read the command line and the image's crypttab."""
     reader = _Reader()
@@ -116,23 +38,6 @@ def wishes_of(scenario: Scenario) -> Wishes:
         elif key in UNFOLLOWED:
             reader.wishes.unclear.append(key)
     return reader.finished(dict(scenario.files).get("/etc/crypttab", ""))
-
-
-def name_of(text: str) -> Name:
-    """The device that a text names."""
-    prefix, separator, value = text.partition("=")
-    if separator and prefix.upper() in NAMINGS:
-        return Name(prefix.upper(), _unescaped(value.strip("\"'")))
-    for how in NAMINGS:
-        folder = f"/dev/disk/by-{how.lower()}/"
-        if text.startswith(folder):
-            return Name(how, _unescaped(text.removeprefix(folder)))
-    return Name("PATH" if text.startswith("/dev/") else "", text)
-
-
-def _unescaped(text: str) -> str:
-    r"""Undo udev's `\x20` for a blank."""
-    return re.sub(r"\\x([0-9a-fA-F]{2})", lambda code: chr(int(code[1], 16)), text)
 
 
 def _words(text: str) -> Iterator[tuple[str, str | None]]:
@@ -168,7 +73,7 @@ class _Reader:
         if self.waits:
             waits = self.waits.values()
             wishes.root_wait = None if 0.0 in waits else max(waits)
-        entries = list(_entries(table)) if self.table else []
+        entries = list(entries_of(table)) if self.table else []
         wishes.volumes = [*self.arch, *self._volumes(entries)]
         wishes.hinted = frozenset(_groups(wishes))
         if not self.names and ("" in self.keys or "" in self.options):
@@ -188,7 +93,7 @@ class _Reader:
             usual = self.options.get("") if not same else None
             options = self.options.get(uuid, usual)
             if options is not None:
-                _refine(volume, options)
+                refine(volume, options)
             # Whether a line with a path is for it shows when the device is there.
             volume.odd = volume.odd or (not same and any(
                 each.source.how != "UUID" for each in entries))  # fmt: skip
@@ -207,57 +112,6 @@ def _seconds(value: str | None) -> float | None:
         return None
     pairs = zip(parts.groups(), (3600.0, 60.0, 1.0), strict=True)
     return sum(float(each) * unit for each, unit in pairs if each)
-
-
-def _on(value: str | None) -> bool:
-    return value is None or value.lower() not in FALSE
-
-
-def _key(text: str) -> Key:
-    """`/path`, `/path:DEVICE`, `DEVICE:/path`; anything else is odd."""
-    if text.startswith("/dev/") and ":/" not in text:
-        return Key("", name_of(text), odd=True)  # bytes of a device
-    path, separator, device = text.partition(":")
-    if path.startswith("/") and not path.startswith("/dev/"):
-        name = name_of(device)
-        return Key(path, name if separator else None, odd=bool(separator) and not name.how)
-    before, _, after = text.rpartition(":/")
-    name = name_of(before)
-    return Key(f"/{after}", name, odd=not name.how or ":" in after)
-
-
-def _refine(volume: Volume, options: str) -> None:
-    """Options of crypttab(5) that change who opens the volume, and how often."""
-    for option in filter(None, options.split(",")):
-        name, _, value = option.partition("=")
-        if name == "tries" and value.isdecimal():
-            volume.tries = int(value)
-        elif name == "nofail":
-            volume.optional = True
-        elif name == "header":
-            volume.header = _key(value) if ":" in value else Key(value)
-        elif name == "headless":
-            volume.headless = _on(value or None)
-        elif name not in ("luks", "initramfs", "discard", "quiet", "none", "swap"):
-            volume.odd = True
-
-
-def _entries(table: str) -> Iterator[Volume]:
-    for line in table.splitlines():
-        fields = line.split()
-        if len(fields) < 2 or fields[0].startswith("#"):
-            continue
-        name, source, key, options, *_ = *fields, "none", ""
-        words = {each.partition("=")[0] for each in options.split(",")}
-        left = "noauto" in words and not words & {"initramfs", "x-initrd.attach"}
-        made = words & {"swap", "tmp"} and "initramfs" not in words  # Debian's makes nothing anew
-        if left or made or key in ("/dev/urandom", "/dev/random"):
-            continue
-        if not name_of(source).how or "/" in name:
-            continue  # malformed, and reported
-        volume = Volume(name_of(source), name, None if key in NO_KEY else _key(key))
-        _refine(volume, options)
-        yield volume
 
 
 def _groups(wishes: Wishes) -> Iterator[str]:
@@ -318,7 +172,7 @@ def _named_volume(reader: _Reader, _: str, value: str | None) -> None:
 
 def _key_of_volume(reader: _Reader, _: str, value: str | None) -> None:
     uuid, text = _of_volume(value)
-    reader.keys[uuid] = _key(text)
+    reader.keys[uuid] = key_of(text)
 
 
 def _options_of_volume(reader: _Reader, _: str, value: str | None) -> None:
@@ -337,12 +191,12 @@ def _of_volume(value: str | None) -> tuple[str, str]:
 def _crypt_device(reader: _Reader, _: str, value: str | None) -> None:
     source, name, options, *_rest = *(value or "").split(":", 2), "", ""
     volume = Volume(name_of(source), name)
-    _refine(volume, options)
+    refine(volume, options)
     reader.arch.append(volume)
 
 
 def _table(reader: _Reader, _: str, value: str | None) -> None:
-    reader.table = _on(value)
+    reader.table = is_on(value)
 
 
 def _panic(reader: _Reader, _: str, value: str | None) -> None:
@@ -365,7 +219,7 @@ def _set(name: str, read: Callable[[str | None], object]) -> Read:
 def _switch(name: str) -> Read:
     def reader(draft: _Reader, _: str, value: str | None) -> None:
         draft.wishes.off.discard(name)
-        if not _on(value):
+        if not is_on(value):
             draft.wishes.off.add(name)
 
     return reader
@@ -404,7 +258,7 @@ READERS: dict[str, Read] = {
     "rd.emergency": _emergency,
     "rd.md.timeout": _set("md_timeout", _seconds),
     "rd.md.degraded": _set("md_degraded", _policy),
-    "bootdegraded": _set("md_degraded", lambda value: "yes" if _on(value) else "no"),
+    "bootdegraded": _set("md_degraded", lambda value: "yes" if is_on(value) else "no"),
     "rd.lvm.timeout": _set("lvm_timeout", _seconds),
     "rd.md": _switch("md"),
     "rd.lvm": _switch("lvm"),

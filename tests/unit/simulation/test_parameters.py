@@ -13,7 +13,8 @@ from initpy.core.settings import Settings
 from initpy.scenario.model import Scenario
 from initpy.scenario.parse import load_scenario
 from initpy.simulation.explore.generate import draw
-from initpy.simulation.oracle.parameters import Key, Name, Volume, Wishes, wishes_of
+from initpy.simulation.oracle.parameters import wishes_of
+from initpy.simulation.oracle.wishes import Key, Name, Volume, Wishes
 
 SCENARIOS = sorted((Path(__file__).parents[2] / "scenarios").glob("*.toml"))
 WORLDS = 300
