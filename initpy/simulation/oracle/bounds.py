@@ -13,7 +13,7 @@ from initpy.scenario.model import RAID
 from initpy.simulation.oracle import looks
 from initpy.simulation.oracle.case import Case
 from initpy.simulation.oracle.certainty import complete_at
-from initpy.simulation.oracle.expected import Item
+from initpy.simulation.oracle.items import Item
 from initpy.simulation.oracle.owners import looks as group_looks
 from initpy.simulation.oracle.story import Span, total
 from initpy.simulation.oracle.sure import Sure

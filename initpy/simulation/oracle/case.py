@@ -7,8 +7,9 @@ from initpy.scenario.acts import Deed
 from initpy.scenario.model import Outcome, Scenario
 from initpy.simulation.machine.record import Entry, Held, Simulated
 from initpy.simulation.machine.shutdown import Closing
-from initpy.simulation.oracle.expected import Expected, Item, expected_of
+from initpy.simulation.oracle.expected import expected_of
 from initpy.simulation.oracle.identity import Identities
+from initpy.simulation.oracle.items import Expected, Item
 from initpy.simulation.oracle.jobs import Job, job_of
 from initpy.simulation.oracle.logins import Login
 from initpy.simulation.oracle.story import FOREVER, Device, Prompt, Span, Story, Work, tell, total

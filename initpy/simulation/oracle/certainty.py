@@ -2,7 +2,8 @@
 
 from initpy.scenario.acts import Deed
 from initpy.simulation.oracle.case import Case
-from initpy.simulation.oracle.expected import Item, expected_with
+from initpy.simulation.oracle.expected import expected_with
+from initpy.simulation.oracle.items import Item
 from initpy.simulation.oracle.jobs import shipped_jobs
 from initpy.simulation.oracle.reach import root_reach
 from initpy.simulation.oracle.story import FOREVER, Device, Work

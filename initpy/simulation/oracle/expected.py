@@ -7,92 +7,21 @@ does not judge what hangs on it.
 """
 
 import functools
-from dataclasses import dataclass, field
 
 from initpy.scenario.acts import NETWORK_DEEDS, Deed
 from initpy.scenario.model import CONTAINERS, RAID, Disk, Layer, Scenario
-from initpy.simulation.oracle.homehost import is_own, kept_off
-from initpy.simulation.oracle.logins import Login, comes, logins
+from initpy.simulation.oracle.homehost import kept_off
+from initpy.simulation.oracle.items import Expected, Item
+from initpy.simulation.oracle.logins import comes, logins
+from initpy.simulation.oracle.opening import UNANSWERED, locked
 from initpy.simulation.oracle.owners import owned
 from initpy.simulation.oracle.parameters import wishes_of
 from initpy.simulation.oracle.seen import can_be_seen, leads_to_root
 from initpy.simulation.oracle.sure import Sure
-from initpy.simulation.oracle.users import answers, types_elsewhere
-from initpy.simulation.oracle.wishes import BY_ID, Key, Volume, Wishes
 
 # How many members each level can do without; md(4).
 SPARE = {"raid0": 0, "linear": 0, "raid4": 1, "raid5": 1, "raid6": 2}
 PARITY = ("raid4", "raid5", "raid6")
-
-
-@dataclass(slots=True)
-class Item:
-    """A disk, a partition or what a layer makes."""
-
-    name: str
-    kind: str  # "disk", "part" or the layer's kind
-    below: tuple[str, ...] = ()
-    layer: Layer | None = None
-    usable: Sure = Sure.NO  # it comes in the end, perhaps without some of its members
-    whole: Sure = Sure.NO  # with all of them
-    hangs: bool = False  # what reads it may wait for a server, a cable or a disk that is silent
-    comes: float = 0.0  # when the last disk below it is plugged in, if it comes at all
-    why: str = ""  # why not, in words
-
-
-@dataclass(slots=True)
-class Expected:
-    """What a scenario implies: all its items by name, file systems as `fs:` and what is below."""
-
-    scenario: Scenario
-    wishes: Wishes
-    unused: frozenset[str] = frozenset()  # disks that come to no harm when they are pulled
-    items: dict[str, Item] = field(default_factory=dict)
-    root: str = ""  # the item with the test system
-    logins: tuple[Login, ...] = ()  # to the servers that have disks
-    silent: list[str] = field(default_factory=list)  # volumes that are asked for in vain
-
-    def cone(self, name: str) -> set[str]:
-        """The names of everything that this one stands on, itself included."""
-        found: set[str] = set()
-        pending = [name]
-        while pending:
-            each = pending.pop()
-            if each not in found:
-                found.add(each)
-                pending.extend(self.items[each].below)
-        return found
-
-    def volume(self, layer: Layer) -> Volume | None:
-        """What users say of an encrypted volume; it is named by its UUID here, or by its disk."""
-        return self.wishes.volume(layer.uuid) or self.wishes.volume_on(layer.on[0])
-
-    def volumes(self, container: str) -> list[Item]:
-        """The volumes of a container of firmware RAID, as they are numbered in it."""
-        arrays = (each for each in self.items.values() if each.kind in RAID)
-        return [each for each in arrays if each.layer and each.layer.on == (container,)]
-
-    def wanted_volume(self, layer: Layer) -> bool:
-        """Whether the volume is to be touched: all are, unless the user named some (R1)."""
-        return not self.wishes.volumes or self.volume(layer) is not None
-
-    def foreign(self, layer: Layer) -> bool:
-        """Whether another host has made the array, and the user has not named it (R9)."""
-        return "md" not in self.wishes.named and not is_own(self.scenario, layer)
-
-    @property
-    def silent_disks(self) -> set[str]:
-        """The disks that do not answer, for some time at least."""
-        return {each.argument for each in self.scenario.faults if each.deed is Deed.FREEZE}
-
-    @property
-    def plugs(self) -> dict[str, list[float | None]]:
-        """When disks are plugged in; None at a time that the file does not tell."""
-        found: dict[str, list[float | None]] = {}
-        for fault in self.scenario.faults:
-            if fault.deed is Deed.PLUG:
-                found.setdefault(fault.argument, []).append(fault.cue.at)
-        return found
 
 
 @functools.lru_cache(maxsize=4)  # the explorer asks for it to draw a world, and to judge it
@@ -122,9 +51,6 @@ def expected_with(scenario: Scenario, unused: frozenset[str]) -> Expected:
     if expected.silent:
         _doubt(expected, volumes)
     return expected
-
-
-UNANSWERED = "no user types its passphrase"
 
 
 def _disk(expected: Expected, disk: Disk) -> Item:
@@ -200,7 +126,7 @@ def _made(expected: Expected, layer: Layer) -> list[Item]:
         item.usable = max(each.usable for each in below)
         item.whole = min(each.usable for each in below)
     elif layer.kind in ("luks1", "luks2"):
-        _volume(expected, layer, below[0], item)
+        locked(expected, layer, below[0], item)
     elif layer.kind == "lvm":
         _logical(expected, layer, below, item)
     elif layer.kind == "bcache":
@@ -303,95 +229,6 @@ def policy(expected: Expected, layer: Layer) -> Sure:
         if not can_be_seen(expected.scenario, layer, named):
             return Sure.UNSURE
     return Sure.UNSURE if wishes.md_degraded == "ask" else Sure.YES
-
-
-def _volume(expected: Expected, layer: Layer, below: Item, item: Item) -> None:
-    if layer.argon2 or "luks" in expected.wishes.off:
-        item.usable = item.whole = min(Sure.UNSURE, below.usable)
-        return
-    opened = _opened(expected, layer, item)
-    if layer.header:
-        opened = min(opened, _header(expected, layer, item))
-    item.usable, item.whole = min(below.usable, opened), min(below.whole, opened)
-
-
-def _header(expected: Expected, layer: Layer, item: Item) -> Sure:
-    """Whether the header that users name is the volume's, and comes."""
-    said = expected.volume(layer)
-    key = said.header if said is not None else None
-    if key is None:
-        item.why = "its header is elsewhere"
-        return Sure.NO
-    name, _, path = layer.header.partition(":")
-    found = expected.items[name]
-    if path:
-        label = found.layer.label if found.layer is not None else ""
-        right = key.path == path and key.device is not None and key.device.value == label
-    else:
-        image = next(each.image for each in expected.scenario.disks if each.name == name)
-        places = (image,) if image else (f"{BY_ID}{name}", f"/dev/disk/by-uuid/{layer.uuid}")
-        right = key.device is None and key.path in places
-        if image and right:
-            return Sure.YES
-    if not right:
-        return Sure.UNSURE
-    item.comes, item.hangs = max(item.comes, found.comes), item.hangs or found.hangs
-    item.why = "its header does not come" if found.usable is Sure.NO else item.why
-    return found.usable
-
-
-def _opened(expected: Expected, layer: Layer, item: Item) -> Sure:
-    if not expected.wanted_volume(layer):
-        item.why = "it is not wanted"
-        return Sure.NO
-    named = expected.volume(layer)
-    if expected.wishes.unclear or (named is not None and named.odd):
-        return Sure.UNSURE
-    if named is not None and named.key is not None:
-        return _keyed(expected, layer, named.key, item)
-    return typed(expected, layer, item)
-
-
-def _keyed(expected: Expected, layer: Layer, key: Key, item: Item) -> Sure:
-    """The key opens it where it is to be had; else a user may."""
-    if key.path != layer.keyfile or key.odd:
-        return Sure.UNSURE
-    if key.device is None:
-        return Sure.YES if key.path in dict(expected.scenario.files) else Sure.UNSURE
-    for other in expected.scenario.layers:
-        label = other.label if key.device.how == "LABEL" else ""
-        if label and label == key.device.value and layer.keyfile in dict(other.files):
-            stick = expected.items[other.name or f"fs:{other.on[0]}"]
-            if stick.usable is Sure.YES:
-                item.comes = max(item.comes, stick.comes)
-                return Sure.YES
-            if stick.usable is Sure.UNSURE:
-                return max(Sure.UNSURE, typed(expected, layer, item))
-    return typed(expected, layer, item)
-
-
-def typed(expected: Expected, layer: Layer, item: Item) -> Sure:
-    """Whether users type the passphrase of a volume when they are asked for it."""
-    named = expected.volume(layer)
-    mapping = named.name if named is not None else f"luks-{layer.uuid}"
-    words = answers(expected.scenario, mapping)
-    right = f"{layer.passphrase}\n"
-    same = [
-        each
-        for each in expected.scenario.layers
-        if each.passphrase == layer.passphrase and each.name != layer.name
-    ]
-    if not words:
-        item.why = UNANSWERED
-        return Sure.UNSURE if same or types_elsewhere(expected.scenario) else Sure.NO
-    tries = named.tries if named is not None else 3
-    wrong = words.index(right) if right in words else len(words)
-    strangers = sum(1 for each in expected.scenario.layers if each.kind.startswith("luks")) - 1
-    if wrong < tries:
-        # What a user types late for a volume that has been opened meanwhile lands here.
-        return Sure.YES if wrong + strangers < tries else Sure.UNSURE
-    item.why = f"{tries} wrong passphrases"
-    return Sure.UNSURE if same or wrong < len(words) else Sure.NO
 
 
 def _logical(expected: Expected, layer: Layer, below: list[Item], item: Item) -> None:

@@ -5,7 +5,7 @@ any other one is only looked at, without a byte written, until it shows what lea
 """
 
 from initpy.simulation.oracle.case import Case, Found
-from initpy.simulation.oracle.expected import Expected
+from initpy.simulation.oracle.items import Expected
 from initpy.simulation.oracle.owners import first_of, system_id
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from initpy.scenario.model import CONTAINERS, RAID
-from initpy.simulation.oracle.expected import Expected
+from initpy.simulation.oracle.items import Expected
 from initpy.simulation.oracle.story import Device, Story
 
 _SERIALS = ("ID_SERIAL_SHORT", "ID_SERIAL", "ID_SCSI_SERIAL")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from initpy.scenario.model import Layer
 from initpy.simulation.oracle.case import SLACK, Case, Found
-from initpy.simulation.oracle.expected import Item
+from initpy.simulation.oracle.items import Item
 from initpy.simulation.oracle.parameters import GRACE
 from initpy.simulation.oracle.story import FOREVER, Device, Span, Work
 

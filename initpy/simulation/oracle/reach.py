@@ -1,6 +1,6 @@
 """Whether root can be mounted in the world of a scenario, by the name that users give it."""
 
-from initpy.simulation.oracle.expected import Expected, Item
+from initpy.simulation.oracle.items import Expected, Item
 from initpy.simulation.oracle.sure import Sure
 
 # What the layers above the last disk take, timers of missing members aside.
