@@ -19,7 +19,6 @@ ANOTHER_COURSE = {
     "net-iscsi-two-portals-lvm": "whether LVM sees a path before udev tells of it is by chance",
     "net-iscsi-btrfs-two-units": "which disk is ready last, and is mounted, depends on the machine",
     "debian-13-multipath-scsi": "whether multipathd listens yet when a path is added is by chance",
-    "multipath-path-lost": "whether multipathd listens yet when a path is added is by chance",
     "multipath-path-late": "how far the boot is when the second path comes depends on the machine",
     "raid0-foreign-on-two-halves": "which half starts first, and how soon the other, is by chance",
     "raid1-old-above-foreign-raid1": "its model of libblkid sees one superblock on a disk, not two",
