@@ -4,12 +4,11 @@ Identifiers that the file leaves open are made from its name, so that they are t
 """
 
 import hashlib
-import re
 from dataclasses import dataclass, field, replace
 
 from initpy.scenario.model import CONTAINERS, RAID, Dataset, Layer, Scenario, world_wide_name
 from initpy.scenario.pools import ZFS
-from initpy.scenario.servers import Server, namespace_uuid, unit_serial
+from initpy.simulation.world.extents import EXTENT, allocate
 from initpy.simulation.world.plans import (
     NO_HOST,
     ArrayPlan,
@@ -31,9 +30,9 @@ from initpy.simulation.world.plans import (
     VolumePlan,
     homehost_digits,
 )
+from initpy.simulation.world.served import disk_of_server, portal_of
 
 LINUX_TYPE = "0fc63daf-8483-4772-8e79-3d69d8477de4"  # sfdisk(8), "Linux filesystem"
-EXTENT = 4 << 20  # vgcreate(8), the default
 LUKS_DATA_AT = 16 << 20
 FIRST_SLOT = 3  # of disks: behind the source of random numbers
 FIRST_SECTOR = 2048  # of the first partition, as sfdisk aligns it
@@ -93,8 +92,8 @@ class _Maker:
                 )
             if disk.name in served:
                 server = served[disk.name]
-                self.made.disks[disk.name] = _served(
-                    server, disk.name, place, _portal(scenario, server)
+                self.made.disks[disk.name] = disk_of_server(
+                    server, disk.name, place, portal_of(scenario, server)
                 )
             if disk.name in folders:
                 kind = folders[disk.name]
@@ -260,7 +259,7 @@ class _Maker:
             physical = PhysicalPlan(group, uuid, place, free, f"/dev/vd{'abcdefgh'[number % 8]}")
             group.physical.append(physical)
             place.content = physical
-        size, needs = _allocate(group, layer)
+        size, needs = allocate(group, layer)
         uuid = self._lvm_uuid(f"lv {layer.group}/{layer.name}")
         inside = self._inside(layer, size)
         group.volumes.append(
@@ -383,68 +382,3 @@ class _Maker:
                 self.made.raw.setdefault(place.name, {})[at] = damage.data
             else:
                 place.damages += damaged(place, damage)
-
-
-BUSES = {"nvme": "nvme-tcp"}  # of servers' disks; the kernel has NVMe disks of its own
-
-
-def _portal(scenario: Scenario, server: Server) -> tuple[str, int]:
-    """Where the user knows a server, which the kernel keeps: by its name, or before it moved."""
-    fronts = (each for each in scenario.servers if each.moved_to == server.name)
-    front = next(fronts, server)
-    names = (each.resolves for each in scenario.servers if each.address == front.address)
-    told = next((each for each in names if each and each in scenario.cmdline), front.address)
-    if zone := re.search(rf"{re.escape(front.address)}%([^\]]+)\]", scenario.cmdline):
-        told = f"{front.address}_{zone[1]}"  # udev replaces what no link may have
-    return told, front.port
-
-
-def _served(server: Server, name: str, place: Place, portal: tuple[str, int]) -> DiskPlan:
-    """A disk that a server has; what udev's programs say of it is the protocol's."""
-    plan = DiskPlan(name, place, BUSES.get(server.kind, server.kind), False, place.name)
-    plan.probed = {}, frozenset()  # a network block device has no name of its own
-    if server.kind == "iscsi":
-        unit = server.serves.index(name)
-        unit += not server.on_a_machine  # number 0 is the controller of many targets
-        where = f"ip-{portal[0]}:{portal[1]}-iscsi-{server.target}-lun-{unit}"
-        # LIO: spc_gen_naa_6h_vendor_specific(); the 3 before it is udev for "NAA".
-        short = f"6001405{unit_serial(place.name)}" if server.on_a_machine else name
-        serial = f"3{short}" if server.on_a_machine else name
-        known = {"ID_SERIAL": serial, "ID_SERIAL_SHORT": short, "ID_BUS": "scsi", "ID_PATH": where}
-        links = {f"/dev/disk/by-id/scsi-{serial}", f"/dev/disk/by-path/{where}"}
-        if server.on_a_machine:
-            plan.wwn = short
-            known["ID_WWN_WITH_EXTENSION"] = f"0x{short}"
-            links.add(f"/dev/disk/by-id/wwn-0x{short}")
-        plan.probed = known, frozenset(links)
-    if server.kind == "nvme":
-        serial, world_wide = f"Linux_{name}", f"uuid.{namespace_uuid(name)}"
-        known = {"ID_SERIAL": f"{serial}_1", "ID_SERIAL_SHORT": name, "ID_MODEL": "Linux",
-                 "ID_WWN": world_wide, "ID_NSID": "1"}  # fmt: skip
-        ends = (serial, f"{serial}_1", world_wide)
-        plan.probed = known, frozenset(f"/dev/disk/by-id/nvme-{each}" for each in ends)
-    return plan
-
-
-def _allocate(group: GroupPlan, layer: Layer) -> tuple[int, list[PhysicalPlan]]:
-    """How large the volume becomes and which physical volumes it stands on; see lvmraid(7)."""
-    kind, wanted = layer.type or "linear", layer.size
-    if kind == "linear":
-        left = wanted if wanted is not None else sum(each.free for each in group.physical)
-        size, needs = left, []
-        for each in group.physical:
-            take = min(each.free, left)
-            if take > 0:
-                each.free -= take
-                left -= take
-                needs.append(each)
-        return size, needs
-    if kind == "thin":
-        return wanted or EXTENT, group.physical[:1]
-    count = {"striped": len(layer.on), "raid5": 3, "cachevol": len(group.physical),
-             "cachepool": len(group.physical)}.get(kind, 2)  # fmt: skip
-    needs = group.physical[:count]
-    size = wanted if wanted is not None else min(each.free for each in needs)
-    for each in needs:
-        each.free -= min(each.free, size + EXTENT)
-    return size, needs
