@@ -20,6 +20,7 @@ from initpy.image.check import (
     neighbours,
     netlines,
     netroot,
+    pairing,
     starting,
 )
 from initpy.image.check.arrays import Arrays
@@ -81,9 +82,15 @@ def prove(
     if userland.ours:
         programs = userland.programs
         has_modules = bool(image.modules)
-        rows += fixedpaths.rows(archive, programs, config, kernel, has_modules=has_modules)
+        rows += fixedpaths.rows(
+            archive, programs, config, kernel, boot.text, has_modules=has_modules
+        )
         rows.extend(interpreter.rows(archive, stack.machine, extra, programs, run=run))
+    else:
+        rows += fixedpaths.foreign_rows(archive, boot.text)
     rows.extend(_tables(image, known))
+    rows.extend(pairing.place_rows(stack, archive))
+    rows.extend(pairing.rows(boot.line, archive, kernel, required=configured))
     if stack.tops and not userland.ours:
         rows.extend(foreign.rows(boot.rows(required=False), boot))
         rows.extend(foreignlayers.rows(archive, stack, boot))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from initpy.config.commandline import parse
 from initpy.config.errors import InputError
-from initpy.image.check import modprobed
+from initpy.image.check import loading, modprobed
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.formats import machines
 from initpy.image.formats.archive import Archive
@@ -59,6 +59,10 @@ class Drivers:
         self._modprobed = modprobed.read(archive, besides=IDLE_NETWORK if woken else "")
         self._blocked = blacklisted | self._modprobed.forbidden
         self._refused = frozenset(_listed(cmdline, ALWAYS))
+        self._options = [*loading.on_command_line(cmdline)]
+        self._signed_only = loading.signatures_wanted(
+            config, cmdline, locked_down=stack.locked_down
+        )
         self._no_modules = _no_modules(cmdline)
 
     def rows(self, layer: Layer) -> Iterator[Row]:
@@ -210,9 +214,10 @@ class Drivers:
         if lacking:
             yield f"{module} depends on {', '.join(lacking)}, missing from the image's modules.dep"
         for name in sorted(present):
-            yield from self._wrong_kernel(name)
+            yield from self._unfit(name)
 
-    def _wrong_kernel(self, module: str) -> Iterator[str]:
+    def _unfit(self, module: str) -> Iterator[str]:
+        """Yield why the kernel would refuse a module."""
         try:
             info = self._image.info(module)
         except DamagedModuleError as error:
@@ -224,6 +229,13 @@ class Drivers:
             yield f"{module} was built for kernel {made_for}, not for {self._image.release}"
         if not machines.loads(self._stack.machine, info.kind):
             yield f"{module} is for another machine ({machines.name_of(info.kind)})"
+        if why := loading.unsigned(module, info, self._signed_only):
+            yield why
+        given = [(*each, COMMAND_LINE) for name, *each in self._options if name == module]
+        for name, value, where in (*self._modprobed.options.get(module, ()), *given):
+            if kind := loading.refused(info, name, value):
+                text = name if value is None else f"{name}={value}"
+                yield f"{where} says {text} for {module}, which takes a number of the kind {kind}"
 
     def _diverted(self, name: str, module: str) -> str:
         """Return why modprobe of the image makes something else of a name than the module."""

@@ -8,6 +8,7 @@ modprobe use, looks for modules in the one folder that it was built with.
 import re
 from collections.abc import Iterator
 
+from initpy.config.commandline import parse
 from initpy.image.check.programs import Found, ImagePrograms
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.content.programs import UDEVD
@@ -28,6 +29,10 @@ BUILTINS = {
 BUILTIN = re.compile(rb"""^[^#\n]*\{builtin\}\s*\+?:?=+\s*"(\w+)""", re.MULTILINE)
 # PID 1 mounts something there.
 MOUNT_POINTS = ("/dev", "/proc", "/run", "/sys", "/sysroot")
+HELPER = "the kernel's modprobe"
+LOST = "the kernel would load no file system, RAID level or cipher"
+SYSCTL = "/systemd-sysctl"
+SYSCTL_FILE = re.compile(r"/sysctl(?:\.d/[^/]*)?\.conf$")
 LIBKMOD = re.compile(r"/libkmod\.so(?:\.[0-9]+)*$")
 
 
@@ -36,6 +41,7 @@ def rows(
     programs: ImagePrograms,
     config: KernelConfig | None,
     release: str,
+    cmdline: str,
     *,
     has_modules: bool,
 ) -> Iterator[Row]:
@@ -51,15 +57,48 @@ def rows(
         if path in archive.entries and not isinstance(archive.get(path), Folder):
             reason = f"{path} is no folder, and the boot mounts a file system there"
             yield Row(IMAGE, "folders", Verdict.MISSING, reason)
-    path = config.texts.get("MODPROBE_PATH", MODPROBE) if config is not None else MODPROBE
+    usual = config.texts.get("MODPROBE_PATH", MODPROBE) if config is not None else MODPROBE
+    path = _by_sysctl(cmdline) or usual
     if has_modules:
-        lost = "the kernel would load no file system, RAID level or cipher"
-        yield _row("the kernel's modprobe", path, programs.check(path), lost)
+        yield _row(HELPER, path, programs.check(path), LOST)
         folders = _searched(archive)
         if all(archive.resolve(f"{each}/{release}") is None for each in folders):
             where = " or ".join(folders)
-            reason = f"libkmod looks for them in {where}, which does not lead to {release}: {lost}"
+            reason = f"libkmod looks for them in {where}, which does not lead to {release}: {LOST}"
             yield Row(IMAGE, "modules at their place", Verdict.MISSING, reason)
+
+
+def foreign_rows(archive: Archive, cmdline: str) -> Iterator[Row]:
+    """Yield the row of another generator's image in which something else is to load modules.
+
+    sysctl.d(5) of the machine may be in the image, and its program not.
+    """
+    named = [(_by_sysctl(cmdline), "the command line")]
+    if any(path.endswith(SYSCTL) for path in archive.entries):
+        found = (each for each in archive.entries if SYSCTL_FILE.search(each))
+        files = ((path, archive.get(path)) for path in sorted(found))
+        texts = ((path, each.read()) for path, each in files if isinstance(each, File))
+        named += [(_value(text.decode("utf-8", "replace")), path) for path, text in texts]
+    for path, where in named:
+        if path and archive.resolve(path) is None:
+            reason = f"{where} says kernel.modprobe={path}, which the image lacks: {LOST}"
+            yield Row(IMAGE, HELPER, Verdict.MISSING, reason)
+
+
+def _by_sysctl(cmdline: str) -> str:
+    """Return the program that the command line has the kernel run in place of modprobe."""
+    said = {each.key.replace("/", "."): each.value for each in parse(cmdline).parameters}
+    return said.get("sysctl.kernel.modprobe") or ""
+
+
+def _value(text: str) -> str:
+    """Return what a file of sysctl.d(5) says of kernel.modprobe; "" for nothing."""
+    found = ""
+    for line in text.splitlines():
+        key, equals, value = line.strip().removeprefix("-").partition("=")
+        if equals and key.strip().replace("/", ".") == "kernel.modprobe":
+            found = value.strip()
+    return found
 
 
 def _searched(archive: Archive) -> tuple[str, ...]:

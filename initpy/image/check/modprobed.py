@@ -5,9 +5,10 @@ As libkmod reads it: the first folder's file of a name hides the others of that 
 """
 
 import fnmatch
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from initpy.image.check.loading import in_words
 from initpy.image.content.reduced import FORBIDDING
 from initpy.image.formats.archive import Archive
 from initpy.image.kernel.kmod import canonical, modprobe_words
@@ -17,7 +18,8 @@ from initpy.image.tree import File
 FOLDERS = ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
 INSTALL = "install"
 IGNORING, SHELL = ("--ignore-install", "-i"), "/bin/sh"
-WORDS = {"blacklist": 2, INSTALL: 3, "alias": 3}  # command -> how many words it needs at least
+# Command -> how many words it needs at least.
+WORDS = {"blacklist": 2, INSTALL: 3, "alias": 3, "options": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ class Settings:
     # Module, or alias for `install` -> (command, file)
     forbidden: dict[str, tuple[str, str]] = field(default_factory=dict)
     aliases: tuple[tuple[str, str, str], ...] = ()  # (pattern, module, file)
+    # Module -> its parameters: (name, value, file)
+    options: Mapping[str, list[tuple[str, str | None, str]]] = field(default_factory=dict)
 
     def called(self, name: str) -> tuple[tuple[str, ...], str]:
         """Return the modules that these files make of an alias, and the file that says so."""
@@ -38,6 +42,7 @@ def read(archive: Archive, besides: str) -> Settings:
     """Read the files of an image but `besides`."""
     forbidden: dict[str, tuple[str, str]] = {}
     aliases: list[tuple[str, str, str]] = []
+    options: dict[str, list[tuple[str, str | None, str]]] = {}
     for path, words in _lines(archive, besides):
         if len(words) < WORDS.get(words[0], len(words) + 1):
             continue
@@ -47,7 +52,10 @@ def read(archive: Archive, besides: str) -> Settings:
             forbidden[canonical(words[1])] = (words[0], path)
         elif words[0] == "alias":
             aliases.append((canonical(words[1]), canonical(words[2]), path))
-    return Settings(forbidden, tuple(aliases))
+        elif words[0] == "options":
+            given = ((name, value, path) for name, value in in_words(words[2:]))
+            options.setdefault(canonical(words[1]), []).extend(given)
+    return Settings(forbidden, tuple(aliases), options)
 
 
 def _loads_it(archive: Archive, words: list[str]) -> bool:

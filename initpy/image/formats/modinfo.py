@@ -1,7 +1,8 @@
 """Reads the `.modinfo` section of a kernel module, as modinfo(8) shows it."""
 
 import io
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from initpy.image.formats import decompress
 from initpy.image.formats.machines import UNCHECKED, Kind
@@ -9,6 +10,8 @@ from initpy.image.formats.machines import UNCHECKED, Kind
 RELOCATABLE = "ET_REL"  # the kernel takes no other type
 # The string table of a module that calls load_nls() holds this.
 CALL = b"\0load_nls\0"
+# The end of a signed module (include/linux/module_signature.h).
+SIGNED = b"~Module signature appended~\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,8 @@ class ModuleInfo:
     alias: tuple[str, ...]
     kind: Kind  # machine and word size
     charsets: bool = False  # loads character sets by name (fs/nls)
+    signed: bool = False  # by whichever key
+    parameters: Mapping[str, str] = field(default_factory=dict)  # name -> type
 
 
 class DamagedModuleError(ValueError):
@@ -33,10 +38,11 @@ def read_module(data: bytes) -> ModuleInfo:
     data = _plain(data)
     fields = section(data)
     values: dict[str, list[str]] = {}
-    for field in fields.decode("utf-8", "replace").split("\0"):
-        key, separator, value = field.partition("=")
+    for record in fields.decode("utf-8", "replace").split("\0"):
+        key, separator, value = record.partition("=")
         if separator:
             values.setdefault(key, []).append(value)
+    types = (each.rpartition(":") for each in values.get("parmtype", ()))
     depends = (name for text in values.get("depends", ()) for name in text.split(","))
     soft = (word for text in values.get("softdep", ()) for word in text.split())
     return ModuleInfo(
@@ -47,6 +53,8 @@ def read_module(data: bytes) -> ModuleInfo:
         alias=tuple(values.get("alias", ())),
         kind=kind_of(data),
         charsets=CALL in data,
+        signed=data.endswith(SIGNED),
+        parameters={name.replace("-", "_"): kind for name, _, kind in types},
     )
 
 

@@ -12,6 +12,7 @@ RECOVERY = re.compile(r"\b(single|recovery|emergency|rescue)\b", re.IGNORECASE)
 # os-prober's entries for systems on other disks.
 ELSEWHERE = re.compile(r"\(on /dev/\S+\)\)$")
 VERSION = re.compile(r"[0-9]+\.[0-9]")
+VERSIONED = re.compile(r"[0-9]+(?:\.[0-9]+)+")
 VERSIONS = "%v"  # the kernel's version in refind_linux.conf
 # What boot loaders add to the words of an entry.
 ADDED = ("BOOT_IMAGE", "initrd", "vt.handoff")
@@ -27,6 +28,7 @@ class CommandLine:
 
     `kernel` is a path as the boot loader writes it, or a release; "" if the line is for every
     kernel. `loader` is the kind of the file, `in_use` whether it started the running system.
+    `release` is what the kernel's file says of itself; "" if it is unknown.
     """
 
     text: str
@@ -35,6 +37,7 @@ class CommandLine:
     images: tuple[str, ...] = ()
     loader: str = ""
     in_use: bool = False
+    release: str = ""
 
     def starts(self, image: str) -> int:
         """Return how many parts of an image's path the entry names, from its end; 0 for none."""
@@ -43,7 +46,22 @@ class CommandLine:
     def is_for(self, release: str) -> bool:
         """Return whether the entry starts the kernel of a release."""
         folders, _, name = self.kernel.rpartition("/")
-        return name == release or name.endswith(f"-{release}") or release in folders.split("/")
+        named = name == release or name.endswith(f"-{release}") or release in folders.split("/")
+        return named or (bool(release) and self.release == release)
+
+    def pairs(self, image: str) -> bool:
+        """Return whether the entry surely means this file, not one of the same name elsewhere."""
+        return self.starts(image) > _is_common(image)
+
+    def other_kernel(self, release: str) -> str:
+        """Return the release, or the file, of the kernel that it starts if that is another one."""
+        if self.release:
+            return self.release if self.release != release else ""
+        named = VERSIONED.search(self.kernel.rpartition("/")[2])
+        if named is None or self.is_for(release):
+            return ""
+        # A file may be called for a series, such as `vmlinuz-6.1-x86_64`.
+        return "" if re.match(rf"{re.escape(named[0])}(?![0-9])", release) else self.kernel
 
     @property
     def for_all(self) -> bool:

@@ -14,7 +14,15 @@ from functools import partial
 from initpy.config.assignments import LONGEST
 from initpy.config.textlines import lines
 from initpy.image.formats.cmdline import without_comments
-from initpy.image.stack import boards, bootmenus, bootvariables, grubmenu, otherconfigs, typeone
+from initpy.image.stack import (
+    boards,
+    bootmenus,
+    bootvariables,
+    grubmenu,
+    kernelfiles,
+    otherconfigs,
+    typeone,
+)
 from initpy.image.stack.bootlines import (
     INSTALLED,
     RUNNING,
@@ -81,7 +89,13 @@ def _followed(system: System, base: str, line: CommandLine) -> CommandLine:
     """Return the line with what links name that it starts: Debian's /vmlinuz and /initrd.img."""
     kernel = _behind(system, base, line.kernel)
     images = tuple(filter(None, (_behind(system, base, each) for each in line.images)))
-    return replace(line, kernel=kernel or line.kernel, images=(*line.images, *images))
+    place = PLACE.match(line.kernel)
+    path = line.kernel[place.end() :] if place else line.kernel
+    folders = kernelfiles.folders_for(line.origin)
+    release = line.release or kernelfiles.release_of(system, base, path, folders)
+    return replace(
+        line, kernel=kernel or line.kernel, images=(*line.images, *images), release=release
+    )
 
 
 def _behind(system: System, base: str, path: str) -> str:

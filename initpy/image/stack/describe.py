@@ -23,7 +23,15 @@ from initpy.config.settings import read_settings
 from initpy.core.devices.filesystems import aliases_of
 from initpy.core.devices.names import PROPERTY, DeviceSpec, Naming
 from initpy.core.settings import ExtraMount
-from initpy.image.stack import asked, buses, hibernated, inits, network, subvolumes
+from initpy.image.stack import (
+    asked,
+    buses,
+    circumstances,
+    hibernated,
+    inits,
+    network,
+    subvolumes,
+)
 from initpy.image.stack.blocks import CLASS, Blocks
 from initpy.image.stack.bootlines import RUNNING
 from initpy.image.stack.commandlines import command_lines
@@ -72,8 +80,8 @@ class _Description:
         self._base = folder.rstrip("/")
         crypttab = self._crypttab()
         # This command line applies only to the running system's root.
-        booted = self._base == "" and self._is_folder()
-        self._cmdline = (system.text(RUNNING) or "").strip() if booted else ""
+        self._booted = self._base == "" and self._is_folder()
+        self._cmdline = (system.text(RUNNING) or "").strip() if self._booted else ""
         self._lines = command_lines(system, self._base) if self._is_folder() else ()
         texts = dict.fromkeys((self._cmdline, *(each.text for each in self._lines)))
         self._wishes = tuple(read_settings(each)[0] for each in texts)
@@ -115,7 +123,14 @@ class _Description:
             hostname=self._hostname,
             command_lines=self._lines,
             resume=resume,
+            locked_down=self._booted and circumstances.locked_down(self._system, self._cmdline),
+            unmounted=self._unmounted(),
         )
+
+    def _unmounted(self) -> tuple[str, ...]:
+        if not self._mounted_at:
+            return ()
+        return circumstances.unmounted(self._system, self._base, self._mounts)
 
     def _hibernated(self, roots: set[str]) -> tuple[str, list[Layer]]:
         """Return the device of a hibernated system (by Debian's configuration), and its layers.

@@ -119,6 +119,10 @@ class Stack:
     # Of the boot loaders' configuration, see `commandlines`.
     command_lines: tuple[CommandLine, ...] = ()
     resume: str = ""  # the device with a hibernated system, by Debian's configuration
+    # The running kernel is locked down, not by its command line: by Secure Boot.
+    locked_down: bool = False
+    # Where fstab mounts a file system of the boot loader, and nothing is mounted.
+    unmounted: tuple[str, ...] = ()
 
     def layer(self, identity: str) -> Layer:
         """Return the layer of this identity. Raises KeyError."""
@@ -214,6 +218,8 @@ def _stack(content: dict[str, Any]) -> Stack:
         hostname=_text(content.get("hostname", "")),
         command_lines=tuple(_command_line(each) for each in content.get("command_lines", ())),
         resume=_text(content.get("resume", "")),
+        locked_down=bool(content.get("locked_down")),
+        unmounted=_texts(content.get("unmounted", ())),
     )
 
 
@@ -225,6 +231,7 @@ def _command_line(content: dict[str, Any]) -> CommandLine:
         _texts(content.get("images", ())),
         _text(content.get("loader", "")),
         bool(content.get("in_use")),
+        _text(content.get("release", "")),
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from initpy.config.errors import InputError
+from initpy.image.formats.bzimage import release_of
 from initpy.image.formats.luksinfo import read_luks
 from initpy.image.process import CLEAN_ENVIRONMENT
 
@@ -44,6 +45,9 @@ class System(Protocol):
 
     def luks(self, path: str) -> Mapping[str, str] | None:
         """Read the LUKS header of a device or file (see `luksinfo`); None if unreadable."""
+
+    def linux(self, path: str) -> str | None:
+        """Return the release of a kernel's file; "" if it does not say, None if unreadable."""
 
     def release(self) -> str:
         """Return the running kernel's release."""
@@ -100,6 +104,13 @@ class Running:
     def luks(self, path: str) -> Mapping[str, str] | None:
         return None if "\0" in path else read_luks(Path(path))
 
+    def linux(self, path: str) -> str | None:
+        try:
+            regular = stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116
+        except UNREADABLE:
+            return None
+        return release_of(Path(path)) if regular else None
+
     def release(self) -> str:
         return platform.release()
 
@@ -114,7 +125,7 @@ class Recording:
         self._system = system
         self._answers: dict[str, dict[str, Any]] = {
             "text": {}, "data": {}, "real": {}, "names": {}, "output": {}, "luks": {},
-            "uname": {},
+            "linux": {}, "uname": {},
         }  # fmt: skip
 
     def text(self, path: str) -> str | None:
@@ -136,6 +147,9 @@ class Recording:
 
     def luks(self, path: str) -> Mapping[str, str] | None:
         return self._record("luks", path, self._system.luks(path))
+
+    def linux(self, path: str) -> str | None:
+        return self._record("linux", path, self._system.linux(path))
 
     def release(self) -> str:
         return self._record("uname", "release", self._system.release())
@@ -182,6 +196,10 @@ class Recorded:
 
     def luks(self, path: str) -> Mapping[str, str] | None:
         return self._answers["luks"].get(path)
+
+    def linux(self, path: str) -> str | None:
+        found = self._answers.get("linux", {}).get(path)
+        return found if isinstance(found, str) else None
 
     def release(self) -> str:
         return str(self._answers["uname"]["release"])

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from initpy.config.textlines import lines
-from initpy.image.stack import grubmenu
+from initpy.image.stack import grubmenu, kernelfiles
 from initpy.image.stack.bootlines import ENTRIES, CommandLine
 from initpy.image.stack.bootmenus import without_images
 from initpy.image.stack.system import System
@@ -26,7 +26,8 @@ BY_VARIABLE = {"@saved": "LoaderEntryLastBooted"}
 def entries(system: System, base: str, variables: Mapping[str, str]) -> Iterator[CommandLine]:
     """Yield the entries; the default one first, then by sort key and the newest version."""
     machine = (system.text(f"{base}/etc/machine-id") or "").strip()
-    for loader in (f"{base}{boot}/loader" for boot in BOOT_FOLDERS):
+    for boot in BOOT_FOLDERS:
+        loader = f"{base}{boot}/loader"
         folder = f"{loader}/entries"
         names = [each for each in system.names(folder) if each.endswith(".conf")]
         if not names:
@@ -56,6 +57,7 @@ def entries(system: System, base: str, variables: Mapping[str, str]) -> Iterator
                 next((each for each in reversed(kernels) if each), ""),
                 (*named, *filter(None, more)),
                 ENTRIES,
+                release=kernelfiles.release_of(system, base, keys["linux"][-1], (boot,)),
             )
 
 

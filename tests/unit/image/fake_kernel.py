@@ -28,6 +28,8 @@ class Module:
     soft: str = ""  # as in modinfo: `pre: a b`
     firmware: tuple[str, ...] = ()
     made_for: str = VERSION
+    parameters: tuple[str, ...] = ()  # NAME:TYPE
+    signed: bool = False
 
     @property
     def name(self) -> str:
@@ -39,8 +41,10 @@ class Module:
         fields += [f"depends={','.join(self.needs)}", *(f"alias={each}" for each in self.alias)]
         fields += [f"softdep={self.soft}"] if self.soft else []
         fields += [f"firmware={each}" for each in self.firmware]
+        fields += [f"parmtype={each}" for each in self.parameters]
         imports = [f"of_{each}" for each in self.needs]
-        return _elf(_texts(fields), _texts([f"of_{self.name}"]), imports)
+        made = _elf(_texts(fields), _texts([f"of_{self.name}"]), imports)
+        return made + b"signature ~Module signature appended~\n" if self.signed else made
 
 
 def make_kernel(

@@ -14,6 +14,7 @@ class FakeSystem:
         self.links: dict[str, str] = {}  # each to a path without links
         self.outputs: dict[str, str] = {}
         self.headers: dict[str, dict[str, str]] = {}
+        self.kernels: dict[str, str] = {}  # path -> release
         self._mounts: list[str] = []
 
     def text(self, path: str) -> str | None:
@@ -38,6 +39,9 @@ class FakeSystem:
 
     def luks(self, path: str) -> Mapping[str, str] | None:
         return self.headers.get(path)
+
+    def linux(self, path: str) -> str | None:
+        return self.kernels.get(self._followed(path))
 
     def release(self) -> str:
         return "6.1.0-test"

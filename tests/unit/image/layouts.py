@@ -123,6 +123,7 @@ def grub(words: str) -> dict[str, str]:
 def entry(words: str, boot: str = "/boot") -> dict[str, str]:
     """Return an entry as kernel-install(8) writes it."""
     text = f"title Linux\nversion {KERNEL}\noptions {words}\nlinux /x/{KERNEL}/linux\n"
+    text += f"initrd /x/{KERNEL}/initrd\n"
     return {f"{boot}/loader/entries/x-{KERNEL}.conf": text}
 
 

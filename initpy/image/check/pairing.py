@@ -1,0 +1,52 @@
+"""Judges which kernel and which image a boot loader's entry puts together.
+
+An update may have reached only one of both: /boot was not mounted, or the kernel is copied to the
+EFI system partition by another tool than the image.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from initpy.image.check.parameters import TITLE
+from initpy.image.check.proof import Row, Verdict
+from initpy.image.check.unified import is_unified
+from initpy.image.formats.archive import Archive
+from initpy.image.stack.bootlines import ENTRIES, CommandLine
+from initpy.image.stack.layers import Stack
+
+# Boot loaders that start an image only if the entry names it.
+LISTING = ("GRUB", ENTRIES, "syslinux", "Limine", "zipl")
+IMAGE = "the image"
+
+
+def place_rows(stack: Stack, archive: Archive) -> Iterator[Row]:
+    """Yield the row of an image below a mount point that has its file system not mounted."""
+    folders = archive.path.absolute().parents
+    for point in (each for each in stack.unmounted if Path(each) in folders):
+        reason = (
+            f"cannot know whether a boot loader finds it: {point} is not mounted, and fstab mounts "
+            f"a file system there. Run `mount {point}`, and install the image again"
+        )
+        yield Row(IMAGE, "its place", Verdict.UNKNOWN, reason)
+
+
+def rows(
+    line: CommandLine | None, archive: Archive, kernel: str, *, required: bool
+) -> Iterator[Row]:
+    """Yield the row of an entry that starts the image with another kernel, or without the image.
+
+    Not `required`: the boot loader may get its kernel later, so that another one is a remark.
+    """
+    if line is None or is_unified(archive):
+        return
+    other = line.other_kernel(kernel)
+    if other and line.pairs(str(archive.path)):
+        reason = (
+            f"{line.origin} starts {other} with this image, which is for {kernel}: none of its "
+            "modules would load. Is /boot mounted, and the kernel up to date there?"
+        )
+        verdict = Verdict.MISSING if required else Verdict.WARNING
+        yield Row(TITLE, "its kernel", verdict, reason)
+    elif not line.images and line.loader in LISTING and line.is_for(kernel):
+        reason = f"{line.origin} starts the kernel without any image; it needs an `initrd` line"
+        yield Row(TITLE, "its image", Verdict.WARNING, reason)
