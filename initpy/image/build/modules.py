@@ -1,13 +1,16 @@
 """Collects the kernel modules of an image, with their indexes, firmware and settings."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from initpy.config.errors import InputError
 from initpy.image.build.part import Part
 from initpy.image.build.request import BuildRequest
 from initpy.image.content import manifest, reduced
 from initpy.image.content.needs import Needs
+from initpy.image.formats import elf, machines, modinfo
 from initpy.image.kernel import asyncprobe, charsets, excluded, firmware, kmod, packed
 from initpy.image.kernel.kernelconfig import KernelConfig
 from initpy.image.kernel.tables import module_tables
@@ -57,6 +60,7 @@ def collect_modules(
     folder = f"/usr/lib/modules/{request.kernel}"
     if missing or not complete:
         return Part({}, missing, absent_drivers=selection.absent)
+    require_machine(index, selection.paths, Path(sys.executable))
     try:
         files = _files(request, index, selection.paths)
     except IncompleteError as error:
@@ -93,6 +97,25 @@ def collect_modules(
         wanted=tuple(wanted),
         warnings=tuple(warnings),
     )
+
+
+def require_machine(index: kmod.ModuleIndex, paths: tuple[str, ...], program: Path) -> None:
+    """Raise InputError if the kernel is for a machine that runs no programs of this system.
+
+    `program` stands for those of the image, which are this system's.
+    """
+    try:
+        mine = elf.read_elf(program)
+        theirs = modinfo.read_module((index.folder / paths[0]).read_bytes()).kind
+    except (OSError, IndexError, elf.DamagedElfError, modinfo.DamagedModuleError):
+        return  # said elsewhere, or the kernel has no modules
+    if mine is not None and not machines.takes(theirs, mine.kind):
+        here, there = machines.name_of(mine.kind), machines.name_of(theirs)
+        expected = (
+            f"a kernel that runs the programs of this system ({here}), not one for {there}: build "
+            "the image on a system for that machine"
+        )
+        raise InputError("the kernel", index.folder.name, expected)
 
 
 def _files(

@@ -13,7 +13,7 @@ from initpy.config.devicespec import parse_device
 from initpy.config.discoverable import ROOT_TYPES
 from initpy.config.settings import DEFAULTS, read_settings
 from initpy.core.devices.graph import LISTED, Device
-from initpy.core.devices.names import DeviceSpec, Naming
+from initpy.core.devices.names import PROPERTY, DeviceSpec, Naming
 from initpy.core.jobs.definitions import JobDefinition
 from initpy.core.jobs.filling import PLACEHOLDER
 from initpy.core.machine.wanted import normalised
@@ -25,7 +25,7 @@ from initpy.image.content.keys import CRYPTTAB
 from initpy.image.formats.archive import Archive
 from initpy.image.stack import bootvariables, layers
 from initpy.image.stack.bootlines import CommandLine, chosen
-from initpy.image.stack.layers import BACKING, POOLED, Kind, Layer, Stack
+from initpy.image.stack.layers import BACKING, POOLED, TWINS, Kind, Layer, Stack
 from initpy.image.stack.names import ENCRYPTED, is_named, mapping_of, sources, volume_of
 from initpy.image.tree import File
 
@@ -230,7 +230,7 @@ class Boot:
     def _named(self, need: str, spec: DeviceSpec, top: Layer, devices: list[Layer]) -> Row:
         mapping = partial(mapping_of, stack=self._stack, volumes=self.volumes)
         if any(is_named(spec, each, mapping(each)) for each in devices):
-            return _right(need, spec)
+            return _ambiguous(need, spec, devices) or _right(need, spec)
         if spec.relative:
             reason = f"cannot know which partition {spec} is"
             return Row(TITLE, need, Verdict.UNKNOWN, reason)
@@ -354,6 +354,17 @@ class Boot:
             if ("INITPY_ROLE", "root") in self._stack.layer(each).properties
         ]
         return layer.identity in below(self._stack, roots)
+
+
+def _ambiguous(need: str, spec: DeviceSpec, devices: Iterable[Layer]) -> Row | None:
+    """Return the row for a name that another device has, too: a clone, a snapshot."""
+    told = (line.partition(" ") for each in devices for line in each.fact(TWINS).splitlines())
+    key = PROPERTY.get(spec.naming, "")
+    others = [device for name, _, device in told if name == key]
+    if not others:
+        return None
+    reason = f"{spec} is also {', '.join(others)}: the boot may take the wrong one of them"
+    return Row(TITLE, need, Verdict.WARNING, reason)
 
 
 def _right(need: str, spec: DeviceSpec, more: str = "") -> Row:

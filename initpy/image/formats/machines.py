@@ -32,6 +32,12 @@ def loads(machine: str, kind: Kind) -> bool:
     return machine not in KINDS or kind == KINDS[machine][0]
 
 
+def takes(module: Kind, program: Kind) -> bool:
+    """Return whether the kernel with modules of a kind runs programs of another; or if unknown."""
+    found = [kinds for kinds in KINDS.values() if kinds[0] == module]
+    return not found or any(program in kinds for kinds in found)
+
+
 def name_of(kind: Kind) -> str:
     """Return a kind as messages name it."""
     return f"{kind[0].removeprefix('EM_').lower()}, {kind[1]} bits"

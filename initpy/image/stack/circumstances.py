@@ -1,7 +1,16 @@
-"""Finds what is unusual about the described system now: a locked kernel, an unmounted /boot."""
+"""Finds what is unusual about the described system now.
+
+A locked kernel, a /boot that is not mounted, a second device of the root's name.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from initpy.config.commandline import parse
 from initpy.config.textlines import fields, lines, unescaped
+from initpy.core.devices.names import PROPERTY
+from initpy.image.stack.blocks import CLASS
+from initpy.image.stack.layers import TWINS, Layer
 from initpy.image.stack.mounttable import MountTable
 from initpy.image.stack.system import System
 from initpy.image.stack.typeone import BOOT_FOLDERS
@@ -29,3 +38,45 @@ def unmounted(system: System, base: str, mounts: MountTable) -> tuple[str, ...]:
     points = ["/" + unescaped(each[1]).strip("/") for each in named]
     found = (f"{base}{each}" for each in points if each in PLACES)
     return tuple(dict.fromkeys(each for each in found if mounts.at(each) is None))
+
+
+def with_twins(system: System, layers: Iterable[Layer], tops: Collection[str]) -> Iterator[Layer]:
+    """Yield the layers, those directly below file systems with the devices of the same names.
+
+    A disk that was cloned, or a snapshot, has the UUID and the label of its origin. What another
+    device stands on is a part of it, and a btrfs has one UUID on each of its devices.
+    """
+    known = tuple(layers)
+    ours = {layer.identity for layer in known}
+    roots = {below for layer in known if layer.identity in tops for below in layer.on}
+    others: list[tuple[str, dict[str, str]]] = []
+    for name in system.names(CLASS) if roots else ():
+        held = system.names(f"{CLASS}/{name}/holders")
+        if not held and f"block:{name}" not in ours:
+            others.append((name, _udev(system, name)))
+    for layer in known:
+        found = [*_alike(layer, others)] if layer.identity in roots else []
+        facts = ((TWINS, "\n".join(found)),) if found else ()
+        yield replace(layer, facts=(*layer.facts, *facts)) if facts else layer
+
+
+def _alike(layer: Layer, others: Iterable[tuple[str, dict[str, str]]]) -> Iterator[str]:
+    mine = dict(layer.properties)
+    for name, has in others:
+        for key in PROPERTY.values():
+            value = _name(mine, key)
+            alike = value and value == _name(has, key)
+            if alike and has.get("ID_FS_UUID_SUB") == mine.get("ID_FS_UUID_SUB"):
+                yield f"{key} /dev/{name}"
+
+
+def _name(known: Mapping[str, str], key: str) -> str:
+    """Return a property; without its escaped form, it needs none."""
+    return known.get(key) or known.get(key.removesuffix("_ENC"), "")
+
+
+def _udev(system: System, name: str) -> dict[str, str]:
+    numbers = (system.text(f"{CLASS}/{name}/dev") or "").strip()
+    record = system.text(f"/run/udev/data/b{numbers}") or ""
+    found = (line[2:].partition("=") for line in record.splitlines() if line.startswith("E:"))
+    return {key: value for key, _, value in found}

@@ -111,12 +111,14 @@ class _Description:
         layers.extend(self._openers({layer.property("DM_NAME") for layer in layers}))
         known = {layer.identity for layer in layers}
         pruned = (replace(each, on=tuple(x for x in each.on if x in known)) for each in layers)
+        names = {top.identity for top in tops}
+        marked = circumstances.with_twins(self._system, combined(pruned), names)
         return Stack(
             root=self._root,
             kernel=self._system.release(),
             machine=self._system.machine(),
             tops=tuple(dict.fromkeys(top.identity for top in tops)),
-            layers=combined(pruned),
+            layers=tuple(marked),
             in_use=in_use(self._system.text("/proc/modules") or ""),
             unknown=tuple(dict.fromkeys(self._blocks.unknown)),
             cmdline=self._cmdline,

@@ -25,6 +25,8 @@ SOURCE = "source"
 TYPES, FLAGS = "types in fstab", "options in fstab"
 # The fact of a file system of a pool, such as ZFS's: its name there.
 POOLED = "name in its pool"
+# The fact of a device: others of the same name, each a line of udev's property and device.
+TWINS = "others of its name"
 # Facts of a btrfs: the path of its default subvolume, and of those that command lines name.
 DEFAULT_SUBVOLUME, SUBVOLUMES = "default subvolume", "subvolumes"
 # The mount point of the file system that has the changes of an overlay (runtime/overlays.py).

@@ -30,6 +30,7 @@ class Module:
     made_for: str = VERSION
     parameters: tuple[str, ...] = ()  # NAME:TYPE
     signed: bool = False
+    elf_machine: int = 62  # x86-64
 
     @property
     def name(self) -> str:
@@ -43,7 +44,7 @@ class Module:
         fields += [f"firmware={each}" for each in self.firmware]
         fields += [f"parmtype={each}" for each in self.parameters]
         imports = [f"of_{each}" for each in self.needs]
-        made = _elf(_texts(fields), _texts([f"of_{self.name}"]), imports)
+        made = _elf(_texts(fields), _texts([f"of_{self.name}"]), imports, self.elf_machine)
         return made + b"signature ~Module signature appended~\n" if self.signed else made
 
 
@@ -74,7 +75,7 @@ def _texts(lines: Iterable[str]) -> bytes:
     return b"".join(line.encode() + b"\0" for line in lines)
 
 
-def _elf(modinfo: bytes, exports: bytes, imports: list[str]) -> bytes:
+def _elf(modinfo: bytes, exports: bytes, imports: list[str], machine: int) -> bytes:
     """Return a 64-bit relocatable file (elf(5)) with `.modinfo`, exported and undefined symbols."""
     names = b"\0" + _texts([".modinfo", "__ksymtab_strings", ".symtab", ".strtab", ".shstrtab"])
     strings = b"\0" + _texts(imports)
@@ -101,5 +102,5 @@ def _elf(modinfo: bytes, exports: bytes, imports: list[str]) -> bytes:
     body += b"\0" * (-len(body) % 8)
     header = b"\x7fELF" + bytes([2, 1, 1]) + bytes(9)
     count = len(table)
-    header += HEADER.pack(1, 62, 1, 0, 0, 64 + len(body), 0, 64, 0, 0, 64, count, count - 1)
+    header += HEADER.pack(1, machine, 1, 0, 0, 64 + len(body), 0, 64, 0, 0, 64, count, count - 1)
     return header + body + b"".join(table)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fake_kernel import VERSION, Module
-from fake_system import FakeSystem
+from fake_system import FakeSystem, virtio_disk
 from layouts import (
     EXT4,
     LUKS,
@@ -151,6 +151,15 @@ def locked(make: Callable[[FakeSystem], None]) -> Callable[[FakeSystem], None]:
     return made
 
 
+def cloned(system: FakeSystem) -> None:
+    """The old disk is still there, with all its UUIDs."""
+    plain(system)
+    virtio_disk(system, "vdb", 2, ID_PART_TABLE_TYPE="gpt")
+    path = f"{system.links['/sys/class/block/vdb']}/vdb2"
+    system.block("vdb2", path, "254:34", ID_PART_ENTRY_UUID=PART, **EXT4)
+    system.texts[f"{path}/partition"] = "2\n"
+
+
 BY_UUID = grub(f"root=UUID={ROOT} ro")
 GOOD = {"files": BY_UUID}
 ON_ZFS = grub("root=ZFS=rpool/ROOT/pve-1 ro")
@@ -177,6 +186,10 @@ REPORTS = {
     "/boot was not mounted during the update": Report(
         "AnarchyLinux installer 441", plain, ("the image", "its place", UNKNOWN),
         {"make": boot_mounted}, {**BY_UUID, "/etc/fstab": BOOT},
+    ),
+    "the disk was cloned, and the old one is still there": Report(
+        "cks, DracutNeededArguments", cloned, ("command line", "root=", WARNING), {"make": plain},
+        BY_UUID, words="/dev/vdb2",
     ),
     "an entry without an image": Report(
         "propolis 590", plain, ("command line", "its image", WARNING), GOOD,

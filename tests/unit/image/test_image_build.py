@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fake_kernel import Module, make_kernel
 from fake_modules import VERSION, make_modules
 
 from initpy.cli import main
@@ -19,6 +20,7 @@ from initpy.image.content import layout, networklibrary, stage
 from initpy.image.content.identity import identity_of
 from initpy.image.content.python import find_interpreter
 from initpy.image.content.recipe import project_folder
+from initpy.image.formats import machines
 from initpy.image.missing import IncompleteError
 from initpy.image.stack.layers import RESUME, Kind, Layer, Stack
 from initpy.image.tree import File, Link, Tree
@@ -420,3 +422,31 @@ def test_a_host_only_image_has_the_modules_of_its_technologies(
     with pytest.raises(IncompleteError) as caught:
         assemble(replace(request_without_python, jobs=jobs, stack=stack))
     assert {item.name for item in caught.value.missing} == {"dm-mod", "dm-crypt"}
+
+
+@pytest.mark.parametrize(
+    ("module", "program", "runs"),
+    [
+        (("EM_X86_64", 64), ("EM_X86_64", 64), True),
+        (("EM_X86_64", 64), ("EM_386", 32), True),  # Debian's i386 with a kernel of 64 bits
+        (("EM_386", 32), ("EM_X86_64", 64), False),
+        (("EM_AARCH64", 64), ("EM_X86_64", 64), False),
+        (("EM_AARCH64", 64), ("EM_ARM", 32), True),
+        (("EM_ALPHA", 64), ("EM_X86_64", 64), True),  # unknown
+    ],
+)
+def test_which_kernels_run_which_programs(
+    module: machines.Kind, program: machines.Kind, runs: bool
+) -> None:
+    assert machines.takes(module, program) is runs
+
+
+def test_a_kernel_of_another_machine_is_refused(
+    request_without_python: BuildRequest, tmp_path: Path
+) -> None:
+    """Its modules would be beside programs that it cannot run."""
+    folder = make_kernel(tmp_path / "arm", [Module("kernel/fs/some.ko", elf_machine=183)])
+    request = replace(request_without_python, kernel=folder.name, modules=folder, drivers=("some",))
+    with pytest.raises(InputError, match="not one for aarch64, 64 bits"):
+        build(request)
+    assert not request.output.exists()
