@@ -12,7 +12,6 @@ from pathlib import Path
 from initpy.config.errors import InputError
 from initpy.image import process
 from initpy.image.formats import pe
-from initpy.image.formats.bzimage import kernel_version
 from initpy.image.formats.cmdline import without_comments
 from initpy.image.kernel.kernels import FILES, kernel_file, kernel_version
 

@@ -49,7 +49,7 @@ def kernel_places(release: str, modules: Path, boot: Path = BOOT) -> Iterator[Pa
     for folder in dict.fromkeys((*folders, *(LOADER_FOLDERS if boot == BOOT else ()))):
         yield from folder.glob(f"*/{escape(release)}/linux")
     for folder in folders:  # named after a flavour: `vmlinuz-linux`, `vmlinuz-lts`
-        yield from (each for each in _kernels_in(folder) if _release_of(each) == release)
+        yield from (each for each in _kernels_in(folder) if release_of(each) == release)
 
 
 def kernel_file(release: str, modules: Path, boot: Path = BOOT) -> Path | None:
@@ -68,6 +68,17 @@ def kernel_version(head: bytes) -> str:
     (pointer,) = struct.unpack_from("<H", head, VERSION_POINTER)
     text = head[pointer + VERSION_BASE :][:256].partition(b"\0")[0] if pointer else b""
     return text.decode("ascii", "replace").partition(" ")[0]
+
+
+def release_of(path: Path) -> str:
+    """Return the release that a kernel's header says; "" if it cannot be read."""
+    try:
+        if not path.is_file():  # to open a pipe would wait
+            return ""
+        with path.open("rb") as file:
+            return kernel_version(file.read(HEAD))
+    except OSError:
+        return ""
 
 
 def installed_kernels(folders: Iterable[Path] = FOLDERS, boot: Path = BOOT) -> list[str]:
@@ -115,14 +126,3 @@ def _in_order(version: str) -> list[tuple[int, str]]:
 def _kernels_in(folder: Path) -> Iterator[Path]:
     """Yield the files of a folder that may be kernels, by name."""
     return chain.from_iterable(sorted(folder.glob(f"{name}-*")) for name in FILES)
-
-
-def _release_of(path: Path) -> str:
-    """Return the release that a kernel's header says; "" if it cannot be read."""
-    try:
-        if not path.is_file():  # to open a pipe would wait
-            return ""
-        with path.open("rb") as file:
-            return kernel_version(file.read(HEAD))
-    except OSError:
-        return ""

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from initpy.config.errors import InputError
-from initpy.image.formats.bzimage import release_of
 from initpy.image.formats.luksinfo import read_luks
+from initpy.image.kernel.kernels import release_of
 from initpy.image.process import CLEAN_ENVIRONMENT
 
 Answer = TypeVar("Answer")
