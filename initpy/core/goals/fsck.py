@@ -7,7 +7,7 @@ from initpy.core.devices.graph import Device
 from initpy.core.devices.marks import CHECK
 from initpy.core.events import JobEnded, Progressed
 from initpy.core.explanation import Advice
-from initpy.core.goals.mounts import left
+from initpy.core.goals.mounts import STOPPED, left
 from initpy.core.jobs.definitions import Strategy
 from initpy.core.jobs.handler import Handler
 from initpy.core.jobs.instance import REVIVALS, Instance, JobState, Stimulus
@@ -15,6 +15,7 @@ from initpy.core.machine.rules import NOT_THERE, complaint, fail, got_on, start
 from initpy.core.machine.rules import ended as ended_well
 from initpy.core.machine.templates import command as filled
 from initpy.core.machine.templates import describe
+from initpy.core.settings import BreakPoint
 from initpy.core.slots import dataclass, field
 from initpy.core.state.context import Context
 from initpy.core.state.goals import SYSROOT
@@ -81,6 +82,9 @@ def step(context: Context, instance: Instance) -> None:
         context.machine.move(instance, Stimulus.NOT_WANTED, f"{place} is mounted already")
     elif (other := _before(context, instance, place)) is not None:
         instance.reason = f"{other} has the same name and goes first"
+    elif context.breakpoints.stop(BreakPoint.MOUNT):
+        # A user stops there to look at the file system, or to copy it: a check writes to it.
+        instance.reason = STOPPED
     else:
         command = filled(context, instance, {"{how}": context.settings.check or ()})
         start(context, instance, command, watched=True)

@@ -24,6 +24,7 @@ from initpy.core.state.goals import HOST, SYSROOT
 
 ROOT_MOUNTS = (Strategy.MOUNT_ROOT, Strategy.MOUNT_DEGRADED, Strategy.MOUNT_EXPORT)
 MAKEFS = "x-systemd.makefs"
+STOPPED = "waits for the shell to end that break= has opened"
 # Options that name a device which the file system is mounted with: xfs(5), ext4(5).
 DEVICE_OPTIONS = ("logdev", "rtdev", "journal_path")
 
@@ -72,7 +73,7 @@ def may_mount(context: Context, instance: Instance) -> bool:
     if _unchecked(context, instance) or _lacks_device(context, instance):
         return False
     if context.breakpoints.stop(BreakPoint.MOUNT):
-        instance.reason = "waits for the shell to end that break= has opened"
+        instance.reason = STOPPED
         return False
     return True
 

@@ -46,6 +46,19 @@ def test_before_the_mount_layers_are_assembled_all_the_same() -> None:
     assert len(desk.actions(OpenShell)) == 1
 
 
+def test_before_the_mount_nothing_is_checked_either() -> None:
+    """A user stops there to look at the file system or to copy it; all peers check it later."""
+    desk = stopped_at(BreakPoint.MOUNT, check=("-a",))
+    desk.see(filesystem("sda"))
+    assert desk.actions(OpenShell)
+    desk.wait(500)
+    assert not desk.runs("fsck-ext@sda")
+    assert not desk.actions(ShowFailure)
+    desk.give(ShellEnded())
+    assert desk.runs("fsck-ext@sda")
+    assert len(desk.actions(OpenShell)) == 1
+
+
 def test_before_the_handover_root_is_mounted() -> None:
     desk = stopped_at(BreakPoint.HAND_OVER)
     desk.see(filesystem("sda"))
