@@ -24,6 +24,8 @@ from initpy.core.settings import ImageFile
 from initpy.core.state.context import Context
 from initpy.core.state.goals import HOST, SYSROOT
 
+# With these, the kernel mounts a file system whose journal is not empty as it is: ext4(5), xfs(5).
+UNREPLAYED = frozenset(("noload", "norecovery"))
 OPENED = "CRYPT-"  # the beginning of the DM_UUID of what cryptsetup opens
 
 
@@ -177,8 +179,13 @@ def _checks_root(context: Context, device: Device) -> bool:
     root = context.settings.root
     auto = root is not None and root.naming is Naming.GPT_AUTO
     stays = context.settings.overlay is not None or (auto and gpt_auto.read_only(device))
-    stays = stays or device.kind is not BLOCK
+    stays = stays or device.kind is not BLOCK or _is_as_left(context.settings.mount.flags)
     return context.settings.check is not None and not stays
+
+
+def _is_as_left(flags: Iterable[str]) -> bool:
+    """True where the journal is not to be replayed (ext4(5), xfs(5)): a check would do so."""
+    return not UNREPLAYED.isdisjoint(flags)
 
 
 def _overlay_is_there(context: Context, name: str) -> bool:
