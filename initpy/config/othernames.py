@@ -14,7 +14,13 @@ BEGINNINGS = (
     "vconsole.",
     "iscsi-",
     "nvmf.",
+    "rootrw",
 )
+# Many initramfs, distributions and boards have a parameter of their own for an overlay over root:
+# one that nobody here knows must not lead to a root that is written to. The kernel's module has its
+# parameters behind a dot.
+OF_OVERLAYS = "overlay"
+OF_MODULE = "overlay."
 NAMES = frozenset(
     (
         "team", "ib.pkey", "fcoe", "cifsuser", "cifspass", "ostree", "composefs",
@@ -47,4 +53,6 @@ def may_be_ours(key: str) -> bool:
 
     A letter of no parameter's name, such as a no-break space, came in by copying from a page.
     """
+    if OF_OVERLAYS in (low := key.lower()) and not low.startswith(OF_MODULE):
+        return True
     return key.startswith(BEGINNINGS) or key in NAMES or not key.isascii()

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from initpy.config.commandline import FALSE, Parameter
 from initpy.config.errors import InputError
+from initpy.config.othernames import OF_OVERLAYS
 from initpy.core.devices.suggestions import NEAR, distance
 from initpy.core.tuples import NamedTuple
 
@@ -24,6 +25,8 @@ LIVE = (
     "system that the image is on"
 )
 VERITY = "dm-verity is not set up: root would not be verified"
+OVERLAY = "rd.overlay=1 keeps root unchanged, with changes in memory"
+SCRIPT = "there are no boot scripts of this name here: leave it out, or write boot=local"
 IBM = "devices of IBM Z are not set up by the initramfs: let the kernel or udev find them"
 KEYS = "keys of the kernel's keyring are not loaded: the real system may"
 TIMING = "nothing waits for a fixed time or number of turns"
@@ -163,9 +166,8 @@ REFUSED = (
         "root would be a deployment within the file system that root= names"),
     Row("bootfs.rollback", "root would have what a rollback undoes"),
     Row("subdir", "root would be a folder within the file system that root= names"),
-    Row("rootovl fsprotect lockfs aufs unionfs overlayfs overlaytmpfs rd.overlay.* "
-        "rd.live.overlay.*",
-        "rd.overlay=1 keeps root unchanged, with changes in memory"),
+    Row("rootovl fsprotect lockfs aufs unionfs overlay overlayfs overlaytmpfs rootoverlay "
+        "overlayroot* rootrw* rd.overlay.* rd.live.overlay.* rd.root.overlay.*", OVERLAY),
 )  # fmt: skip
 # Older names of dracut's, and those of other initramfs: the name and value that mean the same.
 OLD = {
@@ -201,8 +203,10 @@ OLD = {
 }
 # A name like one of these most likely keeps root from being written to.
 PROTECTING = ("rd.overlay", "rd.live.overlay", "rd.writable.fsimg", "rd.live.image", "rd.live.ram")
-# What initramfs-tools calls boot scripts of other packages; `local` and `nfs` are its own.
-BOOT_SCRIPTS = ("live", "casper", "overlay", "nbd")
+# The values of boot= that are scripts of initramfs-tools itself, and zfs-initramfs's, of which
+# root= tells; dracut's FIPS module has a device there. Any other script makes root what it likes.
+BOOT_SCRIPTS = ("", "local", "nfs", "zfs")
+BOOT_NOTES = {"live": LIVE, "casper": LIVE, "nbd": NBD, "overlay": OVERLAY}
 
 
 class NotSupportedError(InputError):
@@ -231,10 +235,13 @@ def renamed(parameter: Parameter, key: str) -> Parameter | None:
 def complaint(parameter: Parameter, key: str, known: Iterator[str]) -> InputError | None:
     """What to say of a parameter that nothing reads; `known`: those that initpy understands."""
     if key == "boot":
-        script = parameter.value if parameter.value in BOOT_SCRIPTS else None
-        note = NBD if script == "nbd" else LIVE
-        return NotSupportedError(parameter, note, refuses=True) if script else None
+        value = parameter.value or ""
+        ours = value in BOOT_SCRIPTS or "=" in value or "/" in value
+        note = BOOT_NOTES.get(value, SCRIPT)
+        return None if ours else NotSupportedError(parameter, note, refuses=True)
     length, note, refuses = max(_found(key), default=(0, "", False))
+    if not length and OF_OVERLAYS in key.lower():
+        length, note, refuses = len(OF_OVERLAYS), OVERLAY, True
     if not length:
         return _unknown(parameter, key, known)
     if not note or (parameter.value or "1").lower() in FALSE:
