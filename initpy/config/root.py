@@ -137,7 +137,9 @@ def usr(
     if named is not None:
         found = parse_device(named.value or "")
         if found is None:
-            raise named.error(EXPECTED)
+            # Without /usr the real system is not started: not what was asked for, and half of it.
+            wrong = named.error if (named.value or "").lower() in FALSE else named.refusal
+            raise wrong(EXPECTED)
         source = found
     types, flags = mount.types, mount.flags
     if (kind := given.get("mount.usrfstype")) is not None:

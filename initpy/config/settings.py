@@ -305,6 +305,8 @@ def _finish_root(draft: Draft) -> None:
         draft.set(usr=root.usr(draft.usr, root_device, of_flags, draft.writable))
     except InputError as error:
         draft.problems.append(error)
+        if error.refuses:
+            draft.refused[error.where] = str(error)
 
 
 def _take_limit(draft: Draft, key: str, flags: Iterable[str]) -> None:

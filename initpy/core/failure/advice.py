@@ -50,8 +50,9 @@ def _from_state(context: Context) -> Iterator[Advice]:
         return
     if context.settings.refusal:
         yield Advice(
-            "The parameter keeps root from being written to, so it is not passed over. Change it "
-            "in the boot loader's menu, or leave it out; docs/parameters.md has what is understood."
+            "Without what the parameter asks for, another root would be started, or this one be "
+            "written to: so it is not passed over. Change it in the boot loader's menu, or leave "
+            "it out; docs/parameters.md has what is understood."
         )
         return
     blocks = [each for each in context.devices if each.kind is BLOCK]

@@ -142,5 +142,12 @@ def test_a_mistake_is_named(text: str, complaint: str) -> None:
     assert problem.startswith(f"command line: {complaint}")
 
 
+@pytest.mark.parametrize("value", ["gpt-auto", "dissect", "LABLE=usr", ""])
+def test_without_its_usr_the_system_is_not_started(value: str) -> None:
+    settings, (problem,) = read_settings(f"root=LABEL=r mount.usr={value}")
+    assert settings.refusal == str(problem)
+    assert read_settings("root=LABEL=r mount.usr=no")[0].refusal == ""
+
+
 def test_the_parameters_of_overlays_are_known() -> None:
     assert set(overlays.PARAMETERS) == set(OVERLAY)
