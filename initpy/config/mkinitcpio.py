@@ -14,6 +14,8 @@ from initpy.core.volumes import KeySpec, VolumeSpec
 DEVICE_EXPECTED = "DEVICE:NAME[:OPTION,…]"
 KEY_EXPECTED = "DEVICE:FILESYSTEM:/PATH, DEVICE:OFFSET:SIZE or rootfs:/PATH"
 PLAIN_EXPECTED = "HASH:CIPHER:KEYSIZE:OFFSET:SKIP, each possibly empty, the last three numbers"
+# The hook takes this one without cryptkey=, and installers rely on that.
+USUAL_KEY = "/crypto_keyfile.bin"
 PLAIN_KEYS = ("hash", "cipher", "size", "offset", "skip")
 # Folders of udev's links whose names have colons.
 WITH_COLONS = ("/dev/disk/by-path/", "/dev/disk/by-id/", "/dev/md/")
@@ -29,7 +31,8 @@ def cryptdevice(text: str) -> tuple[VolumeSpec | None, tuple[InputError, ...]]:
     if device is None or not crypttab.mapping_name(name):
         return None, ()
     understood = crypttab.parse_options("command line: cryptdevice", options)
-    return understood.volume(device, name, None), understood.problems
+    volume = understood.volume(device, name, None)
+    return volume._replace(usual_key=USUAL_KEY), understood.problems
 
 
 def _fields(text: str) -> tuple[str, str, str]:

@@ -164,7 +164,8 @@ class Settings(NamedTuple):
     unnamed: VolumeSpec = VolumeSpec(DeviceSpec(Naming.PATH, ""), "")
     # Lines of crypttab that parameters leave out, because they name other volumes.
     left_out: tuple[VolumeSpec, ...] = ()
-    # Key files in cryptsetup-keys.d of the image, by the name of the mapping they are for.
+    # Key files of the image that nothing names, by the name of the mapping they are for: those in
+    # cryptsetup-keys.d, and the usual one of mkinitcpio.
     key_files: Mapping[str, str] = MappingProxyType({})
     # Paths of key files that the user named in the image and that are not there.
     absent_keys: frozenset[str] = frozenset()

@@ -57,6 +57,8 @@ class VolumeSpec(NamedTuple):
     # It is opened beside others: that it is named does not mean that others are not wanted.
     beside: bool = False
     limit: float | None = 0.0  # seconds that its device may take at least; None: for ever
+    # The path of a key file that counts if no key is named for it and the image has the file.
+    usual_key: str = ""
 
     def called(self, uuid: str) -> "VolumeSpec":
         """The volume with the name that its mapping gets, now that its UUID is known."""

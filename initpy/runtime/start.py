@@ -48,7 +48,7 @@ def main(orders: int, started: float) -> int:
     jobs = load_jobs(problems.append, texts=texts)
     settings, wrong = read_settings(command_line, table, CRYPTTAB, defaults, jobs)
     problems += wrong
-    settings = settings._replace(key_files=key_files(), absent_keys=absent_keys(settings))
+    settings = settings._replace(key_files=key_files(settings), absent_keys=absent_keys(settings))
     if (lines := read(FSTAB)) is not None:
         from initpy.config.fstab import parse_checks  # few images have one
 
@@ -177,9 +177,10 @@ def _escalate(_: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
     os._exit(70)  # EX_SOFTWARE of sysexits.h
 
 
-def key_files() -> dict[str, str]:
+def key_files(settings: Settings) -> dict[str, str]:
     """Return key files in the image for volumes without a named key (systemd's crypttab(5))."""
-    found = {}
+    usual = ((each.name, each.usual_key) for each in settings.volumes if each.usual_key)
+    found = {name: path for name, path in usual if os.path.exists(path)}
     for folder in KEY_FOLDERS:
         try:
             names = os.listdir(folder)

@@ -109,8 +109,8 @@ class Volumes:
         key = volume.key
         if volume.headless or (key is not None and (key.program or key.device is not None)):
             return False
-        path = key.path if key is not None else f"{KEY_FOLDER}/{volume.name}.key"
-        return not isinstance(self._archive.get(path), File)
+        paths = (key.path,) if key is not None else _usual_keys(volume)
+        return not any(isinstance(self._archive.get(path), File) for path in paths)
 
     def judged(self, layer: Layer, rows: Iterable[Row]) -> Iterator[Row]:
         """Yield the rows of a layer, as warnings if the boot can ask for a passphrase instead.
@@ -203,9 +203,9 @@ class Volumes:
         """Check the key of a volume, and what the boot can do without it."""
         key = volume.key
         if key is None:
-            path = f"{KEY_FOLDER}/{volume.name}.key"
-            if isinstance(self._archive.get(path), File):
-                return self._key_file(title, volume, KeySpec(path))
+            for path in _usual_keys(volume):
+                if isinstance(self._archive.get(path), File):
+                    return self._key_file(title, volume, KeySpec(path))
             return self._without(title, volume, "", "key")
         if key.program:
             found = self._programs.check(key.program)
@@ -285,3 +285,8 @@ def _memory(title: str, layer: Layer) -> Row | None:
         "cryptsetup luksConvertKey --pbkdf-memory=KB makes it less"
     )
     return Row(title, "memory", Verdict.WARNING, reason)
+
+
+def _usual_keys(volume: VolumeSpec) -> tuple[str, ...]:
+    """Return the key files that count for a volume that names none, the first one first."""
+    return tuple(filter(None, (f"{KEY_FOLDER}/{volume.name}.key", volume.usual_key)))

@@ -70,7 +70,7 @@ def prepare(scenario: Scenario) -> Prepared:
     if settings.root is not None and settings.root.naming is Naming.GPT_AUTO:
         settings = settings._replace(root=DeviceSpec(Naming.GPT_AUTO, ROOT_TYPE))
     settings = settings._replace(
-        key_files=_key_files(files), absent_keys=_absent_keys(settings, files)
+        key_files=_key_files(settings, files), absent_keys=_absent_keys(settings, files)
     )
     settings = settings._replace(other_checks=parse_checks(files.get(FSTAB, "")))
     said: dict[str, dict[str, str]] = {}
@@ -105,8 +105,8 @@ def _network_files(scenario: Scenario) -> dict[str, dict[str, str]]:
     return {kind: found[kind] for kind in KINDS}
 
 
-def _key_files(files: dict[str, str]) -> dict[str, str]:
-    found = {}
+def _key_files(settings: Settings, files: dict[str, str]) -> dict[str, str]:
+    found = {each.name: each.usual_key for each in settings.volumes if each.usual_key in files}
     for folder in KEY_FOLDERS:
         for path in files:
             if path.startswith(f"{folder}/") and path.endswith(".key"):

@@ -15,6 +15,7 @@ TWO = "3b1f4c52-6f0e-4c56-8f55-2f4a3a9b0002"
 ARRAY = "f1f2f3f4:a1a2a3a4:b1b2b3b4:c1c2c3c4"
 SOURCE = DeviceSpec(Naming.UUID, ONE)
 STICK = DeviceSpec(Naming.LABEL, "stick")
+BIN = "/crypto_keyfile.bin"
 DISCARD = "--allow-discards"
 
 
@@ -228,26 +229,26 @@ def test_a_layer_that_is_off_says_by_which_parameter() -> None:
             f"rd.luks.allow-discards rd.luks.options=tries=2 rd.luks.name={ONE}=c",
             VolumeSpec(SOURCE, "c", None, (DISCARD,), 2),
         ),
-        (f"cryptdevice=UUID={ONE}:c", VolumeSpec(SOURCE, "c")),  # Arch's
+        (f"cryptdevice=UUID={ONE}:c", VolumeSpec(SOURCE, "c", usual_key=BIN)),  # Arch's
         (
             f"cryptdevice=UUID={ONE}:c:allow-discards,no-read-workqueue",
-            VolumeSpec(SOURCE, "c", None, (DISCARD, "--perf-no_read_workqueue")),
+            VolumeSpec(SOURCE, "c", None, (DISCARD, "--perf-no_read_workqueue"), usual_key=BIN),
         ),
         (
             f"cryptdevice=UUID={ONE}:c cryptkey=LABEL=stick:auto:/k",
-            VolumeSpec(SOURCE, "c", KeySpec("/k", STICK)),
+            VolumeSpec(SOURCE, "c", KeySpec("/k", STICK), usual_key=BIN),
         ),
         (
             f"cryptkey=LABEL=stick:vfat:/k cryptdevice=UUID={ONE}:c",
-            VolumeSpec(SOURCE, "c", KeySpec("/k", STICK, ("vfat",))),
+            VolumeSpec(SOURCE, "c", KeySpec("/k", STICK, ("vfat",)), usual_key=BIN),
         ),
         (
             f"cryptdevice=UUID={ONE}:c cryptkey=LABEL=stick:512:64",
-            VolumeSpec(SOURCE, "c", KeySpec("", STICK, (), 512, 64)),
+            VolumeSpec(SOURCE, "c", KeySpec("", STICK, (), 512, 64), usual_key=BIN),
         ),
         (
             f"cryptdevice=UUID={ONE}:c cryptkey=rootfs:/k",
-            VolumeSpec(SOURCE, "c", KeySpec("/k")),
+            VolumeSpec(SOURCE, "c", KeySpec("/k"), usual_key=BIN),
         ),
         (
             f"cryptdevice=UUID={ONE}:c crypto=sha256:aes-xts-plain64:512::8",
@@ -257,6 +258,7 @@ def test_a_layer_that_is_off_says_by_which_parameter() -> None:
                 None,
                 ("--hash=sha256", "--cipher=aes-xts-plain64", "--key-size=512", "--skip=8"),
                 kind="plain",
+                usual_key=BIN,
             ),
         ),
         (
