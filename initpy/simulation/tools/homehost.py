@@ -5,8 +5,9 @@ conf_name_is_free), Incremental.c (steps 3 and 4, Incremental_container), mdopen
 super0.c, super1.c, super-intel.c, super-ddf.c (match_home).
 """
 
+import fnmatch
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
@@ -14,7 +15,7 @@ from functools import lru_cache
 from initpy.scenario.model import Scenario
 from initpy.simulation.kernel.process import Answer, Call
 from initpy.simulation.world.plans import NO_HOST, ArrayPlan, homehost_digits
-from initpy.simulation.world.world import World
+from initpy.simulation.world.world import Block, World
 
 CONFIGURATIONS = ("/etc/mdadm/mdadm.conf", "/etc/mdadm.conf")
 UNNAMED = "(none)"  # the kernel's CONFIG_DEFAULT_HOSTNAME
@@ -72,6 +73,13 @@ class Configuration:
     required: bool = True  # require_homehost
     entries: list[Entry] = field(default_factory=list)
     auto: list[str] | None = None
+    devices: list[str] = field(default_factory=list)  # patterns of DEVICE; none: all
+
+    def permits(self, names: Iterable[str]) -> bool:
+        """conf_test_dev(): mdadm compares the numbers of what a pattern finds, so links count."""
+        if not self.devices or "partitions" in map(str.lower, self.devices):
+            return True
+        return any(fnmatch.fnmatchcase(name, each) for name in names for each in self.devices)
 
     def free(self, name: str) -> bool:
         """conf_name_is_free(): no ARRAY line takes the name."""
@@ -137,6 +145,8 @@ def _read(text: str) -> Configuration:
                     read.required = False
                 elif read.homehost is None:
                     read.homehost = "" if word.lower() == NO_HOST else word
+        elif "DEVICES".startswith(keyword):
+            read.devices += words[1:]
         elif "AUTO".startswith(keyword) and read.auto is None:
             read.auto = words[1:]
     return read
@@ -184,6 +194,13 @@ def refused(plan: ArrayPlan, verdict: Verdict, node: str) -> Answer:
     else:
         what = f"mdadm: {node} has metadata type {plan.metadata} for which {verdict.refusal}"
     return Answer(1, complaints=what)
+
+
+def not_permitted(world: World, call: Call, device: Block) -> Answer | None:
+    """Step 1 of Incremental(): DEVICE in mdadm.conf may leave out a member."""
+    if configuration(world, call).permits((device.node, *device.links)):
+        return None
+    return Answer(1, complaints=f"mdadm: {device.node} not permitted by mdadm.conf.")
 
 
 def judge_volume(world: World, call: Call, plan: ArrayPlan) -> Verdict:

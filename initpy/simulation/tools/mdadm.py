@@ -57,6 +57,8 @@ def _incremental(world: World, udev: Udev, call: Call, node: str) -> Work:
     parts = [each for each in world.above(device) if each.part is not None]
     if world.used(device) or any(map(world.used, parts)):
         return Answer(1, complaints=f"mdadm: cannot reopen {node}: Device or resource busy.")
+    if (refusal := homehost.not_permitted(world, call, device)) is not None:
+        return refusal
     if device.array is not None and device.array.plan.level == "container":
         return (yield from firmware.examine_container(world, udev, call, device.array))
     place = device.place
