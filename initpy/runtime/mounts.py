@@ -130,6 +130,8 @@ def explain_failure(number: int, kind: str, data: str) -> str:
         return f"not a valid {kind} file system {what}"
     if number == errno.EBUSY:
         return "the device is in use by another layer"
+    if number == errno.ENOENT and "subvol" in data:
+        return f"there is no such subvolume: {mount_options(data)!r}"
     return os.strerror(number)
 
 

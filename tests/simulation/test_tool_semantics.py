@@ -79,6 +79,23 @@ def test_a_member_is_not_taken_twice_nor_by_a_running_array(tmp_path: Path) -> N
     assert (late.status, "not adding /dev/vdb to active array" in late.complaints) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("patterns", "permitted"),
+    [("/dev/sd*", False), ("/dev/vd[a-z]", True), ("partitions", True), ("containers", False),
+     ("/dev/disk/by-id/virtio-a", True)],
+)  # fmt: skip
+def test_mdadm_leaves_out_what_no_device_line_permits(
+    tmp_path: Path, patterns: str, permitted: bool
+) -> None:
+    """As User Mode Linux showed: links count, as mdadm compares the numbers of devices."""
+    conf = f'[image.files]\n"/etc/mdadm/mdadm.conf" = "DEVICE {patterns}\\n"\n'
+    desk = Workshop(tmp_path, array("raid1", "a", "b") + conf)
+    desk.plug("a", "b")
+    answer = desk.add("vda")
+    assert (answer.status == 0) is permitted
+    assert ("/dev/vda not permitted by mdadm.conf" in answer.complaints) is not permitted
+
+
 def test_two_members_at_once_are_added_one_after_the_other(tmp_path: Path) -> None:
     desk = Workshop(tmp_path, array("raid1", "a", "b"))
     desk.plug("a", "b")
@@ -398,8 +415,8 @@ def ext4(more: str = "", on: str = "a") -> str:
 
 @pytest.mark.parametrize(
     ("left", "words", "status"),
-    [("", "-a", 0), ("errors", "-a", 1), ("errors", "-n", 4), ("spoilt", "-a", 4),
-     ("spoilt", "-y", 1)],
+    [("", "-a", 0), ("errors", "-a", 1), ("errors", "-n", 0), ("spoilt", "-n", 4),
+     ("spoilt", "-a", 4), ("spoilt", "-y", 1)],
 )  # fmt: skip
 def test_e2fsck_mends_what_it_may(tmp_path: Path, left: str, words: str, status: int) -> None:
     desk = Workshop(tmp_path, disks("a") + ext4(f'left = "{left}"'))
@@ -510,3 +527,19 @@ def test_each_disk_with_several_paths_is_a_map_of_its_own(tmp_path: Path) -> Non
         assert shop.run("multipathd", "add", "path", name).status == 0
     maps = [block for block in shop.world.blocks.values() if block.mapping is not None]
     assert [sorted(block.slaves) for block in maps] == [["sda", "sdb"], ["sdc", "sdd"]]
+
+
+def test_options_of_other_file_systems_and_absent_subvolumes(tmp_path: Path) -> None:
+    text = disks("a", "b") + ext4()
+    text += '[[layer]]\nkind = "btrfs"\non = ["b"]\nsubvolume = "@"\nholds = "root"\n'
+    desk = Workshop(tmp_path, text)
+    desk.plug("a", "b")
+    assert mount(desk, "/dev/vda", "ext4", "ro", "subvol=@") == errno.EINVAL
+    assert mount(desk, "/dev/vdb", "btrfs", "ro", "data=ordered") == errno.EINVAL
+    for option, expected in (
+        ("subvol=@root", errno.ENOENT),
+        ("subvolid=300", errno.ENOENT),
+        ("subvolid=5", 0),
+        ("subvolid=256", 0),
+    ):
+        assert mount(desk, "/dev/vdb", "btrfs", "ro", option) == expected, option

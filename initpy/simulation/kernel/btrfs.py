@@ -7,6 +7,7 @@ udev asks once a device; when the last one comes, udev does not ask again for th
 from initpy.simulation.world.plans import FileSystem, Place
 from initpy.simulation.world.world import World
 
+FIRST, TOP = 256, (0, 5)  # BTRFS_FIRST_FREE_OBJECTID, BTRFS_FS_TREE_OBJECTID
 SPARE = {"raid1": 1, "raid1c3": 2, "raid10": 1}
 
 
@@ -48,3 +49,21 @@ def mountable(world: World, place: Place, options: tuple[str, ...]) -> bool:
 def _opens(world: World, place: Place) -> bool:
     block = world.of(place)
     return block is not None and (block.array is None or block.array.state != "inactive")
+
+
+def subvolume(system: FileSystem, options: tuple[str, ...]) -> str | None:
+    """The path of the subvolume that options name, or the default one; None: there is no such.
+
+    They have been made in this order, and the numbers of subvolumes begin at 256.
+    """
+    there = tuple(filter(None, (system.subvolume, *system.subvolumes)))
+    found: str | None = system.subvolume if system.default else ""
+    for option, _, value in (each.partition("=") for each in options):
+        if option == "subvol":
+            path = value.strip("/")
+            found = path if path in ("", *there) else None
+        elif option == "subvolid" and value.isdecimal():
+            number = int(value) - FIRST
+            named = there[number] if 0 <= number < len(there) else None
+            found = "" if int(value) in TOP else named
+    return found

@@ -15,9 +15,10 @@ from initpy.scenario.acts import Way
 from initpy.scenario.pools import ZFS
 from initpy.scenario.servers import Server
 from initpy.simulation.kernel import md, pools
-from initpy.simulation.kernel.btrfs import mountable
+from initpy.simulation.kernel.btrfs import mountable, subvolume
 from initpy.simulation.kernel.hibernation import disturb
-from initpy.simulation.kernel.nfsparameters import takes_all
+from initpy.simulation.kernel.mountoptions import takes_all
+from initpy.simulation.kernel.nfsparameters import takes_all as takes_all_of_nfs
 from initpy.simulation.kernel.process import Asleep, Wait
 from initpy.simulation.kernel.reading import ready
 from initpy.simulation.world.network import Served
@@ -39,6 +40,7 @@ ON_THE_ROOT = ("/sbin/init", "/bin/sh", "/bin/busybox")  # of the test system
 BELOW, CHANGES = "/run/initpy/root-below", "/run/initpy/root-changes"
 DEVICE, MEMORY = "/run/overlayfs-backing", "/run/initramfs/overlay"
 OTHER_INITS = ("debian-12-sysvinit", "debian-12-openrc", "debian-12-runit")  # installed systems
+FLAGS = ("ro", "rw", "nosuid", "nodev", "noexec", "sync")
 IGNORED = ("defaults", "auto", "noauto", "nofail", "_netdev", "")
 
 Result = tuple[int, str]
@@ -128,7 +130,7 @@ def _mount_first(
             if (block := world.at(source)) is not None:
                 disturb(world, block)
             return 0, ""
-        message = f"{kind}: {_explained(number, kind)}"
+        message = f"{kind}: {_explained(number, kind, options)}"
     return number, message
 
 
@@ -155,7 +157,7 @@ def _mount_nfs(
         version = words.get("vers", "4")[:1]
         if words.get("proto", "tcp").startswith("udp") or "udp" in words:
             number = errno.EINVAL  # CONFIG_NFS_DISABLE_UDP_SUPPORT
-        elif not takes_all(options):
+        elif not takes_all_of_nfs(options):
             number = errno.EINVAL
         elif server.versions and version not in server.versions:
             number = errno.EPROTONOSUPPORT
@@ -214,11 +216,9 @@ def _errno(world: World, source: str, kind: str, options: tuple[str, ...]) -> in
     if kind == "btrfs":
         if not mountable(world, block.place, options):
             return errno.EINVAL
-        wanted = next((each for each in options if each.startswith("subvol=")), "")
-        name = wanted.removeprefix("subvol=").strip("/")
-        if wanted and name not in (system.subvolume, *system.subvolumes):
+        if subvolume(system, options) is None:
             return errno.ENOENT
-    return 0
+    return 0 if takes_all(kind, options) else errno.EINVAL
 
 
 def _has_journal(world: World, system: FileSystem, options: tuple[str, ...]) -> bool:
@@ -230,11 +230,15 @@ def _has_journal(world: World, system: FileSystem, options: tuple[str, ...]) -> 
     return world.at(named.removeprefix("logdev=")) is block
 
 
-def _explained(number: int, kind: str) -> str:
+def _explained(number: int, kind: str, options: tuple[str, ...] = ()) -> str:
     if number == errno.ENODEV:
         return f"the kernel has no driver for {kind} (is its module in the image?)"
+    data = ",".join(each for each in options if not each.endswith("atime") and each not in FLAGS)
     if number == errno.EINVAL:
-        return f"not a valid {kind} file system (see dmesg)"
+        what = f"or an option it does not know among {data!r}" if data else "(see dmesg)"
+        return f"not a valid {kind} file system {what}"
+    if number == errno.ENOENT and "subvol" in data:
+        return f"there is no such subvolume: {data!r}"
     if number == errno.EBUSY:
         return "the device is in use by another layer"
     return os.strerror(number)
@@ -246,16 +250,13 @@ def _mounted(world: World, source: str, target: str, kind: str, options: tuple[s
     atime = [each for each in words if each.endswith("atime")]
     shown += atime or ["relatime"]
     rest = [each for each in words if each not in ("ro", "rw", *atime)]
-    subvolume = [each for each in rest if each.startswith("subvol=")]
-    shown += [each for each in rest if each not in subvolume]
+    shown += [each for each in rest if not each.startswith("subvol=")]
     if kind == ZFS:
         shown += ["xattr", "noacl"]
     if kind == "btrfs":
-        path = subvolume[0].removeprefix("subvol=").strip("/") if subvolume else ""
         block = world.at(source)
         system = block.place.content if block is not None and block.place is not None else None
-        if not subvolume and isinstance(system, FileSystem) and system.default:
-            path = system.subvolume
+        path = subvolume(system, options) if isinstance(system, FileSystem) else ""
         shown.append(f"subvol=/{path}")
     world.mounts[target] = MountPoint(source, kind, ",".join(shown))
 
@@ -352,6 +353,9 @@ def find_init(world: World, root: str, asked: str | None) -> tuple[str, str]:
     """The init to run ("": none) and what there is to say about the choice."""
     system = file_system(world, root)
     there = ON_THE_ROOT if system is not None and system.holds == "root" else ()
+    place = world.mounts.get(root)
+    if place is not None and place.type == "tmpfs" and system is not None and not system.system:
+        there = ()  # the test system has its programs outside of /usr
     complaint = ""
     for path in (*((asked,) if asked else ()), *INITS):
         if path in there:

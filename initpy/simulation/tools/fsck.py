@@ -25,7 +25,9 @@ def check(world: World, _: Udev, call: Call) -> Work:
     if world.used(block):
         return Answer(FAILED, complaints=f"{node} is in use.\ne2fsck: Cannot continue, aborting.")
     disturb(world, block)
-    world.write(block, "its file system was checked")
+    nothing = "-n" in call.words
+    if not nothing:
+        world.write(block, "its file system was checked")
     name = system.label or node
     if system.journal is not None and world.of(system.journal) is None:
         still = f"{name}: ********** WARNING: Filesystem still has errors **********"
@@ -45,8 +47,10 @@ def check(world: World, _: Udev, call: Call) -> Work:
         return Answer(FAILED, complaints=f"{call.program}: Input/output error")
     if not left:
         return Answer(0, f"{name}: clean\n")
-    everything, nothing = "-y" in call.words, "-n" in call.words
-    if nothing or (left == "spoilt" and not everything):
+    if nothing and left == "errors":
+        # A wrong number of free blocks does not make the file system invalid for e2fsck.
+        return Answer(0, f"{name} was not cleanly unmounted, check forced.\nFix? no\n")
+    if left == "spoilt" and "-y" not in call.words:
         unexpected = f"{name}: UNEXPECTED INCONSISTENCY; RUN fsck MANUALLY.\n"
         how = "\t(i.e., without -a or -p options)"
         output = f"{name}: Inode 12 (/lab) has invalid mode (0160755).\n"
