@@ -43,7 +43,6 @@ from initpy.core.events import (
     HandOverRefused,
     JobEnded,
     KeyPressed,
-    Mounted,
     Progressed,
     ShellEnded,
     TimePassed,
@@ -61,12 +60,12 @@ from initpy.core.network.actions import (
     StopDhcp,
     SwitchLink,
 )
-from initpy.core.network.linkfiles import LinkFile
 from initpy.core.secret import Secret
-from initpy.core.settings import OtherCheck, Settings
 from initpy.core.state.goals import HOST, RESUME_OVER, SYSROOT
 from initpy.simulation.kernel import hibernation, mounts
 from initpy.simulation.kernel.process import Answer, Call, Process
+from initpy.simulation.machine import traces
+from initpy.simulation.machine.cards import cards_of
 from initpy.simulation.machine.host import Host
 from initpy.simulation.machine.memory import Memory
 from initpy.simulation.machine.monitor import Monitor
@@ -74,9 +73,7 @@ from initpy.simulation.tools.table import start as start_tool
 from initpy.simulation.world.agenda import Entry
 
 if TYPE_CHECKING:
-    from initpy.simulation.machine.network import Cards
-
-RUN = "/run/initpy"
+    pass
 
 
 class Engine:
@@ -93,7 +90,6 @@ class Engine:
         self.boot = Boot(settings, machine.jobs, index)
         self._quiet = settings.quiet and not settings.debug
         self._debug = settings.debug
-        self._listed_types = settings.listed_types
         # These, the most frequent, are for the journal alone.
         self._for_journal = (Clock,) if settings.debug else (Moved, Clock)
         self._asking: str | None = None
@@ -103,7 +99,7 @@ class Engine:
         self._requests: dict[int, Callable[[bool, str], None]] = {}
         self._waiting: list[Event] = []  # while it is stopped
         self._monitor = Monitor(self.world, machine.udev, self.take)
-        self._cards = _cards(settings, machine, self.take)
+        self._cards = cards_of(settings, machine, self.take)
         self._memory = Memory(number, machine.secrets)
         self._held_back: list[Action] | None = None  # until the failure screen is there
         self.alive = True
@@ -213,7 +209,8 @@ class Engine:
                 if self._cards is not None:
                     self.world.agenda.after(0.0, self._cards.look)
             case Record():
-                self._record(action)
+                if complaint := traces.leave(self.world, action):
+                    self._say(f"initpy: {complaint}")
             case _:
                 self._act_rarely(action)
 
@@ -269,21 +266,6 @@ class Engine:
         held_back, self._held_back = self._held_back or [], None
         for each in held_back:
             self._act(each)
-
-    def _record(self, action: Record) -> None:
-        name, text, folder, _, secret = action
-        if secret is not None:
-            self.world.secrets[f"{folder}/{name}"] = bytes(secret.reveal())
-            return
-        if self.world.run_full:
-            self._say(f"initpy: cannot write {folder}/{name}: No space left on device")
-            return
-        self.world.records[name if folder == RUN else f"{folder}/{name}"] = text
-        about = name.partition(".")[2]  # an array, the UUID of its members, or of a container
-        for block in self.world.blocks.values():
-            known = block.known or {}
-            if about and about in (block.name, known.get("ID_FS_UUID"), known.get("MD_UUID")):
-                block.told = None
 
     def _say(self, text: str) -> None:
         self.world.terminals.say(text)
@@ -359,23 +341,10 @@ class Engine:
             self.take(JobEnded(action.job, action.run, 0))
 
     def _mounted(self, target: str) -> None:
-        wanted, problems = (
-            mounts.wanted_below(self.world, target, self._listed_types)
-            if target == SYSROOT
-            else ((), ())
-        )
+        event, problems = traces.mounted(self.world, self.machine.prepared.settings, target)
         for problem in problems:
             self._say(f"initpy: {problem}")
-        checks: tuple[OtherCheck, ...] = ()
-        settings, continues = self.machine.prepared.settings, False
-        if target == SYSROOT and settings.other_checks:
-            checks = mounts.other_checks(self.world, target)
-            continues = mounts.awaits_checks(self.world, target, settings.init)
-        files: tuple[LinkFile, ...] = ()
-        if target == SYSROOT and settings.network is not None:
-            files = mounts.link_files(self.world, target)
-        source = self.world.mounts[target].source
-        self.take(Mounted(target, source, wanted, checks, continues, files))
+        self.take(event)
 
     # Users
 
@@ -427,13 +396,3 @@ class Engine:
         if complaint:
             self._say(f"initpy: {complaint}; {init} is used")
         self.machine.hand_over(self, root, init)
-
-
-def _cards(settings: Settings, machine: Host, take: Callable[[Event], None]) -> "Cards | None":
-    """The network of a boot that asks for one."""
-    wanted = settings.network
-    if wanted is None or wanted.off or not (wanted.root_needs_link or wanted.needed):
-        return None
-    from initpy.simulation.machine.network import Cards  # most worlds have none
-
-    return Cards(machine.world, take)
