@@ -61,6 +61,7 @@ from initpy.runtime.diagnosis import Diagnosis
 from initpy.runtime.fetching import Fetcher
 from initpy.runtime.handover import NoInitError
 from initpy.runtime.journal import Journal
+from initpy.runtime.life import Life
 from initpy.runtime.mounting import NONE, Mounter, Root, wanted_below
 from initpy.runtime.mounts import has_root_mounts, mounted_at, mounted_below
 from initpy.runtime.processes import Processes
@@ -72,7 +73,6 @@ from initpy.runtime.writing import Writer
 if TYPE_CHECKING:  # most roots are on disks
     from initpy.runtime.net.network import Network
 
-ALIVE_SECONDS = 5.0
 PATIENCE_WITH_UDEV = 120.0
 
 
@@ -90,7 +90,7 @@ class Engine:
         self._root_mounts = False  # the root's fstab wants mounts without a device
         self._request = 0
         self._requests: dict[int, asyncio.Future[tuple[bool, str]]] = {}
-        self._orders = orders
+        self._life = Life(orders)
         self._journal = Journal()
         self._aside = aside
         self._udev = Udev(aside, self.take)
@@ -102,15 +102,13 @@ class Engine:
         self._writer = Writer(aside)
         self._network = _network(settings, aside, self.take, self._say)
         if self._network is not None:
-            self._tell("network")
+            self._life.tell("network")
         self._diagnosis = Diagnosis(self._boot, self._udev, aside, self._journal, self._say)
         self._shell = Shell(self._consoles, lambda: self.take(ShellEnded()))
         self._asking: str | None = None
         self._looking, self._looked = False, self._loop.time()
         self._held_back: list[Action] | None = None  # until the failure screen is shown
         self._alarm: asyncio.TimerHandle | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._over = self._loop.create_future()
 
     async def run(
         self, started: float, problems: tuple[InputError, ...], basis: Mapping[str, object]
@@ -124,7 +122,7 @@ class Engine:
         self._loop.add_reader(self._udev.fileno(), self._udev_readable)
         for problem in problems:
             self._say(f"initpy: {problem}")
-        self._say_alive()
+        self._life.say_alive()
         for target, source in (*mounted_below(HOST), *mounted_below(SYSROOT)):
             found, complaint = await self._mounter.look() if target == SYSROOT else (NONE, "")
             if complaint:
@@ -137,7 +135,7 @@ class Engine:
             server = await control.serve(self.status, self.request)
         except OSError as error:
             self._say(f"initpy: no control socket, `initpy status` cannot work: {error.strerror}")
-        await self._over
+        await self._life.over
         if server is not None:
             server.close()
 
@@ -185,12 +183,12 @@ class Engine:
                 self._mounter.stop(action)
                 self._writer.stop(action)
             case Write():
-                self._spawn(self._write(action))
+                self._life.spawn(self._write(action))
             case Mount():
-                self._tell("mounting")
-                self._spawn(self._mount(action))
+                self._life.tell("mounting")
+                self._life.spawn(self._mount(action))
             case Resume():
-                self._spawn(self._resume(action))
+                self._life.spawn(self._resume(action))
             case Fetch():
                 self._fetcher.start(action)
             case Drop():
@@ -211,23 +209,23 @@ class Engine:
                 self._arm(at)
             case ShowFailure():
                 self._held_back = []
-                self._spawn(self._diagnosis.show(action, self._shown))
+                self._life.spawn(self._diagnosis.show(action, self._shown))
             case LookAgain():
-                self._spawn(self._look_again())
+                self._life.spawn(self._look_again())
             case OpenShell(stop):
                 self._shell.open(stop)
             case AwaitKey(wanted):
                 self._consoles.await_key((lambda: self.take(KeyPressed())) if wanted else None)
             case EndBoot(how, reason):
                 self._say(f"initpy: {reason}: {how.value} now")
-                self._order("end", how.value)
+                self._life.order("end", how.value)
             case KeepExitrd(layers):
                 from initpy.runtime.exitrd import declared  # only for a root on layers
 
-                self._tell("keep-exitrd", declared.coded(layers))
+                self._life.tell("keep-exitrd", declared.coded(layers))
             case HandOver(root, init):
                 # After the other actions of this event, lines on the console included.
-                self._spawn(self._hand_over(root, init))
+                self._life.spawn(self._hand_over(root, init))
             case Record():
                 if complaint := record(action):
                     self._say(f"initpy: {complaint}")
@@ -371,33 +369,7 @@ class Engine:
         self._shell.close()
         self._consoles.close()
         self._journal.note(time.monotonic(), "HandedOver", root=root, init=init)
-        self._order("switch-root", root, init)
-
-    def _say_alive(self) -> None:
-        """Tell PID 1 that the loop runs: it kills a silent engine."""
-        if not self._over.done():
-            self._tell("alive")
-            self._loop.call_later(ALIVE_SECONDS, self._say_alive)
-
-    def _tell(self, *words: str) -> None:
-        os.write(self._orders, os.fsencode("\0".join(words) + "\n"))
-
-    def _order(self, *words: str) -> None:
-        """Give PID 1 the last order and end the engine's work."""
-        self._tell(*words)
-        if not self._over.done():
-            self._over.set_result(None)
-
-    def _spawn(self, work: "asyncio._CoroutineLike[None]") -> None:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
-
-    def _finished(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if error is not None and not self._over.done():
-            self._over.set_exception(error)  # a bug: PID 1 starts another engine
+        self._life.order("switch-root", root, init)
 
 
 def _resume_over() -> bool:

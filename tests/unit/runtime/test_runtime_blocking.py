@@ -81,7 +81,7 @@ MAY_WAIT = {
     "driverless._names": CHILD,
     "engine.Engine._hand_over": MEMORY,
     "engine._resume_over": MEMORY,
-    "engine.Engine._tell": READY,
+    "life.Life.tell": READY,
     "fetching.Fetcher.drop": MEMORY,
     "fetching.fetch": CHILD,
     "fetching._secret": CHILD,

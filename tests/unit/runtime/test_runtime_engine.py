@@ -327,9 +327,9 @@ def test_a_root_without_an_init_is_a_failure_with_screen_and_shell(world: World)
             await asyncio.sleep(0.01)
         assert "initpy: no init among /sbin/init on the root" in world.said
         assert world.shells == 1
-        engine._order("end", "halt")
+        engine._life.order("end", "halt")
 
-    assert play(then=lambda engine: engine._spawn(look(engine)))[-1] == "end\0halt"
+    assert play(then=lambda engine: engine._life.spawn(look(engine)))[-1] == "end\0halt"
 
 
 def test_a_root_that_does_not_come_ends_as_the_command_line_asks(world: World) -> None:
@@ -363,7 +363,7 @@ def test_status_is_the_tree_as_it_is_now(world: World) -> None:
         shown.append(await engine.status())
         world.happens(DeviceChanged(file_system("sda")))
 
-    play(then=lambda engine: engine._spawn(ask(engine)))
+    play(then=lambda engine: engine._life.spawn(ask(engine)))
     assert shown[0].startswith("- root LABEL=root: waiting")
     assert "s left)" in shown[0]
 
@@ -399,7 +399,7 @@ def test_a_disk_that_does_not_answer_costs_neither_screen_nor_shell(
         assert (await engine.request(RetryAsked))[0]
         world.happens(DeviceChanged(file_system("sdc")))
 
-    assert play(NO_ROOT, then=lambda engine: engine._spawn(look(engine))) == HANDOVER
+    assert play(NO_ROOT, then=lambda engine: engine._life.spawn(look(engine))) == HANDOVER
     said = " ".join(" ".join(world.said).split())
     assert f"{silent}: ready no known content; could not be read: no answer within 0 s" in said
     assert "====" in said[: said.index("the shell is open")]
@@ -422,7 +422,7 @@ def test_what_is_found_out_after_the_screen_is_told(world: World, silent: Path) 
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(findings, "_remnant", answers)
-        assert play(NO_ROOT, then=lambda engine: engine._spawn(look(engine))) == HANDOVER
+        assert play(NO_ROOT, then=lambda engine: engine._life.spawn(look(engine))) == HANDOVER
     assert world.said.index(f"initpy: {silent}: a damaged LUKS header") > world.said.index(
         "the shell is open"
     )
@@ -451,9 +451,9 @@ def test_a_root_that_does_not_answer_is_waited_for_in_vain_but_not_for_ever(
     async def look(engine: Engine) -> None:
         while not world.shells:
             await asyncio.sleep(0.01)
-        engine._order("end", "halt")
+        engine._life.order("end", "halt")
 
-    assert play(then=lambda engine: engine._spawn(look(engine)))[-1] == "end\0halt"
+    assert play(then=lambda engine: engine._life.spawn(look(engine)))[-1] == "end\0halt"
     waits = [each for each in world.said if "has not answered" in each]
     assert waits[:2] == [
         "initpy: the root file system has not answered for 0 s: waiting for it",
@@ -481,9 +481,9 @@ def test_the_root_s_fstab_tells_what_is_mounted_below_it(world: World) -> None:
 
     async def look(engine: Engine) -> None:
         shown.append(await engine.status())
-        engine._order("end", "halt")
+        engine._life.order("end", "halt")
 
-    play(then=lambda engine: engine._spawn(look(engine)))
+    play(then=lambda engine: engine._life.spawn(look(engine)))
     assert "/usr" in shown[0]
 
 
