@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from initpy.config.commandline import FALSE, TRUE
 from initpy.config.devicespec import EXPECTED, parse_device
 from initpy.config.errors import InputError
+from initpy.config.keyfields import NUMBER, parse_header, parse_key
 from initpy.config.secretfields import crypt_key, crypt_option, cryptopts
 from initpy.config.textlines import lines, unescaped
 from initpy.config.timespan import FOR_EVER, LIMIT, seconds_of
@@ -65,11 +66,9 @@ FOREIGN = (
 # Tokens: the volume opens with its passphrase until there is a job for them.
 TOKENS = ("pkcs11-", "fido2-", "tpm2-", "token-timeout", "fixate-volume-key", "link-volume-key")
 NO_KEY = ("", "none", "-")
-NUMBER = "[0-9]{1,18}"  # bytes and sectors of today's disks have more than nine digits
 KEY_EXPECTED = "none, /PATH of a key file in the image, /PATH:DEVICE or DEVICE:/PATH"
 # Debian's, crypttab(5) and README.Debian of cryptsetup: what they do is built in.
 PASSDEV, KEYCTL = "passdev", "decrypt_keyctl"
-WITHOUT_COLON = r"/dev/(?:disk/by-(?:uuid|label|partuuid|partlabel)/)?[^:/]+"
 DERIVED = "/decrypt_derived"  # its key is that of an open volume
 SCRIPTS = "/lib/cryptsetup/scripts"  # where a key script without a path is
 
@@ -344,40 +343,6 @@ def parse_cryptopts(text: str) -> tuple[VolumeSpec | None, tuple[InputError, ...
 def mapping_name(name: str) -> bool:
     """True when the device mapper takes it: a file name below /dev/mapper."""
     return name not in ("", ".", "..", "control") and not re.search(r"[/\0-\x1f\x7f]", name)
-
-
-def parse_key(text: str) -> KeySpec | None:
-    """A key field: a path in the image, or with a device in systemd's or Debian's form."""
-    # Debian's passdev: DEVICE:PATH[:SECONDS]. Names of devices by path have colons too.
-    passdev = re.fullmatch(rf"(.+):(/[^:]*)(?::({NUMBER}))?", text)
-    if passdev and (device := parse_device(passdev[1])) is not None:
-        return KeySpec(passdev[2], device, timeout=float(passdev[3] or 0))
-    # A path without a slash, after a name that has no colon itself.
-    relative = re.fullmatch(rf"({WITHOUT_COLON}):([^/:][^:]*)(?::({NUMBER}))?", text)
-    if relative and (device := parse_device(relative[1])) is not None:
-        return KeySpec(f"/{relative[2]}", device, timeout=float(relative[3] or 0))
-    if text.startswith("/dev/"):
-        return KeySpec("", parse_device(text))
-    path, device = _on_device(text)
-    if device is not None and path:
-        # systemd takes it from the root of the device's file system: an example in crypttab(5).
-        return KeySpec(f"/{path.lstrip('/')}", device)
-    return KeySpec(path) if text.startswith("/") else None
-
-
-def parse_header(text: str) -> HeaderSpec | None:
-    """`/path` in the image, `/path:DEVICE`, or a device that is the header."""
-    if not text.startswith("/dev/") and text.startswith("/"):
-        return HeaderSpec(*_on_device(text))
-    device = parse_device(text)
-    return HeaderSpec("", device) if device is not None else None
-
-
-def _on_device(text: str) -> tuple[str, DeviceSpec | None]:
-    """systemd's `PATH:DEVICE`; without a device that is one, all of it is the path."""
-    path, separator, name = text.partition(":")
-    device = parse_device(name) if separator else None
-    return (path, device) if device is not None else (text, None)
 
 
 def _key(where: str, text: str, understood: Options, problems: list[InputError]) -> KeySpec | None:

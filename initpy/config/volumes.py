@@ -7,6 +7,7 @@ from initpy.config import crypttab
 from initpy.config.commandline import FALSE, TRUE, Parameter
 from initpy.config.devicespec import EXPECTED, parse_device
 from initpy.config.errors import InputError
+from initpy.config.keyfields import parse_header, parse_key
 from initpy.config.secretfields import value as shown
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.slots import dataclass, field
@@ -255,7 +256,7 @@ def _luks_header(volumes: Volumes, parameter: Parameter) -> None:
     """booster's: the header is elsewhere, as with crypttab's `header=`."""
     expected = "UUID=/PATH, UUID=/PATH:DEVICE or UUID=DEVICE of a LUKS header"
     uuid, _, text = _bare(parameter.text(expected)).partition("=")
-    header = crypttab.parse_header(text)
+    header = parse_header(text)
     if header is None:
         raise parameter.error(expected)
     uuid = _uuid(parameter, uuid, expected)
@@ -270,12 +271,12 @@ def _luks_key(volumes: Volumes, parameter: Parameter) -> None:
     if separator and re.fullmatch(UUID, first):
         uuid, path = _uuid(parameter, first, KEY), rest
     found = re.fullmatch(BEHIND, path) if uuid == "" else None
-    if found and (before := crypttab.parse_key(found[1])) is not None and before.device is not None:
+    if found and (before := parse_key(found[1])) is not None and before.device is not None:
         # dracut.cmdline(7) names the volume behind the device: PATH:DEVICE:UUID=…
         if not re.fullmatch(UUID, name := found[2].removeprefix("UUID=")):
             raise parameter.error("PATH:DEVICE:UUID=…, the whole UUID of the volume")
         uuid, path = name.lower(), found[1]
-    key = crypttab.parse_key(path)
+    key = parse_key(path)
     if key is None:
         raise parameter.error(KEY)
     if key.path.endswith(WRAPPED):
