@@ -32,6 +32,7 @@ from initpy.image.check.multipaths import Multipaths
 from initpy.image.check.parameters import Boot, command_line_of
 from initpy.image.check.proof import Proof, Row, Verdict, without_duplicates
 from initpy.image.check.userland import IMAGE, Userland
+from initpy.image.check.userrules import UserRules
 from initpy.image.check.volumes import Volumes
 from initpy.image.formats.archive import PLAIN, Archive
 from initpy.image.kernel import firmware
@@ -113,12 +114,17 @@ def prove(
     named = {*lvm.hinted, *boot.settings.layer(Technology.LVM).named}
     filters = Filters(archive, stack, configured=lvm.configured, named=named)
     multipaths = Multipaths(archive, stack, boot.settings, may_run=run)
+    rules = UserRules(archive, userland.jobs, machine, ours=userland.ours, by_path=boot.by_path)
+    rows.extend(rules.general())
     for_users = only_for_keyboards(stack)
     for layer in stack.layers:
         if layer.identity in for_users:
             continue
         title = f"{layer.name} ({layer.kind.value})"
-        found = (*drivers.rows(layer), *(row for row in made if row.layer == title))
+        found = (
+            *drivers.rows(layer), *rules.rows(layer),
+            *(row for row in made if row.layer == title),
+        )  # fmt: skip
         rows.extend(volumes.judged(layer, found))
         if userland.ours:
             rows.extend((*volumes.rows(layer), *arrays.rows(layer)))

@@ -20,7 +20,10 @@ IMAGE = "the image"
 MODPROBE = "/sbin/modprobe"
 # Where distributions have libkmod look: kmod's option module-directory, without a release.
 FOLDERS = ("/lib/modules", "/usr/lib/modules")
-RULES = ("/etc/udev/rules.d/", "/run/udev/rules.d/", "/usr/lib/udev/rules.d/", "/lib/udev/rules.d/")
+RULES = (
+    "/etc/udev/rules.d/", "/run/udev/rules.d/", "/usr/local/lib/udev/rules.d/",
+    "/usr/lib/udev/rules.d/", "/lib/udev/rules.d/",
+)  # fmt: skip
 # What systemd's rules have udevd do, and what does not happen if another file of the name does not.
 BUILTINS = {
     "60-persistent-storage.rules": ("blkid", "no disk may show what it holds"),

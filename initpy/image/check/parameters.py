@@ -138,6 +138,12 @@ class Boot:
             is_named(wanted, each) for each in self._devices(self.root)
         )
 
+    @property
+    def by_path(self) -> bool:
+        """Whether devices are named by their links in /dev."""
+        named = (self._stack.layer(each).fact(layers.SOURCE) for each in self._stack.tops)
+        return any("/dev/" in each for each in (self.text, self.table, *named))
+
     def _source(self, line: CommandLine) -> str:
         """Return where a command line is from, and what it starts if that is not this image."""
         if line.for_all or line.starts(self._image):

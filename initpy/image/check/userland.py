@@ -26,7 +26,10 @@ from initpy.image.stack.mapper import is_below_volume
 from initpy.image.tree import File
 
 JOBS = ("/usr/lib/initpy/jobs", "/etc/initpy/jobs")
-RULES = ("/usr/lib/udev/rules.d", "/lib/udev/rules.d", "/etc/udev/rules.d")
+RULES = (
+    "/usr/lib/udev/rules.d", "/lib/udev/rules.d", "/usr/local/lib/udev/rules.d",
+    "/etc/udev/rules.d",
+)  # fmt: skip
 IMAGE = "the image"
 MODPROBE = "modprobe"
 # systemd's, in images that start it.
