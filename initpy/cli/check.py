@@ -26,7 +26,6 @@ determine it.
 import argparse
 import json
 import sys
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -107,10 +106,12 @@ def run(arguments: argparse.Namespace) -> int:
         return Status.OK
     # Imported late: --describe does not need these libraries.
     from initpy.image.check.check import kernel_of, prove
+    from initpy.image.check.machine import in_folder, nothing, written_in
     from initpy.image.check.proof import Verdict
     from initpy.image.formats.archive import read_archive
     from initpy.image.kernel.external import screen
 
+    base = _mounted_at(arguments)
     with _progress(f"reading {arguments.image}"):
         archive = read_archive(arguments.image)
         kernel = arguments.kernel or kernel_of(archive, stack)
@@ -121,7 +122,8 @@ def run(arguments: argparse.Namespace) -> int:
             modules=arguments.modules_dir,
             run=not arguments.no_run,
             cmdline=arguments.cmdline,
-            machine=_machine(arguments),
+            machine=nothing if base is None else in_folder(base),
+            changed=nothing if base is None else written_in(base),
         )
     if arguments.json:
         print(json.dumps(as_json(proof), indent=1))
@@ -149,15 +151,12 @@ def _stack(arguments: argparse.Namespace) -> Stack:
             arguments.record.write_text(system.to_json(), encoding="utf-8")
 
 
-def _machine(arguments: argparse.Namespace) -> Callable[[str], bytes | None]:
-    """Return what reads the files of the described system, if its root is mounted here."""
-    from initpy.image.check.keyfiles import nothing
-
+def _mounted_at(arguments: argparse.Namespace) -> str | None:
+    """Return the folder where the described system is mounted, "" for this one; None if nowhere."""
     folder = arguments.root
     if arguments.stack is not None or not folder.startswith("/") or not Path(folder).is_dir():
-        return nothing
-    base = folder.rstrip("/")
-    return lambda path: Running().data(f"{base}{path}")
+        return None
+    return str(folder.rstrip("/"))
 
 
 def as_json(proof: Proof) -> dict[str, object]:

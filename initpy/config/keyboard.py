@@ -14,6 +14,7 @@ from initpy.core.tuples import NamedTuple
 FOLDER = "/usr/lib/initpy/keymaps"  # in the image
 ENDING = ".bmap"
 DEFAULT = f"{FOLDER}/default{ENDING}"  # the machine's own
+RECORD = f"{FOLDER}/layout"  # the machine's files said so when the image was built
 CONSOLE = "/etc/vconsole.conf"
 XKB = "/etc/default/keyboard"
 # The last of them wins. With `-` for `_`.
@@ -40,6 +41,11 @@ class Layout(NamedTuple):
         if self.keymap:
             return self.keymap in KERNELS and not self.toggle
         return self.layout in KERNELS and not self.variant and not self.options
+
+    @property
+    def record(self) -> str:
+        """All of it in one line."""
+        return " ".join(f"{key}={value}" for key, value in self._asdict().items() if value)
 
     def __str__(self) -> str:
         return self.keymap or "-".join(filter(None, (self.layout, self.variant)))

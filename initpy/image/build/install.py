@@ -8,6 +8,7 @@ from initpy.image.build.build import BuildReport, build
 from initpy.image.build.request import BuildRequest
 from initpy.image.build.timing import Progress, silent
 from initpy.image.check.check import prove
+from initpy.image.check.machine import in_folder, nothing
 from initpy.image.check.proof import Proof, Row, Verdict
 from initpy.image.formats.archive import read_archive
 from initpy.image.stack.layers import Stack
@@ -69,7 +70,11 @@ def install(
         stack = target.stack or Stack("", request.kernel, platform.machine(), (), ())
         # Boot loaders get their entry after the image: that none is there yet is no doubt.
         archive = replace(read_archive(image), path=request.output)
-        proof = prove(archive, stack, request.kernel, modules=request.modules, configured=False)
+        own = request.identity is not None and request.identity.here
+        proof = prove(
+            archive, stack, request.kernel, modules=request.modules, configured=False,
+            machine=in_folder(request.identity.base) if own and request.identity else nothing,
+        )  # fmt: skip
         proofs.append(proof)
         unknown = proof.status is Status.UNKNOWN and not allow_unknown
         if unknown or not proof.bootable:

@@ -21,13 +21,15 @@ from initpy.image.check import (
     netlines,
     netroot,
     pairing,
+    resuming,
     starting,
+    unified,
 )
 from initpy.image.check.arrays import Arrays
 from initpy.image.check.drivers import Drivers
 from initpy.image.check.groups import Groups
-from initpy.image.check.keyfiles import Machine, nothing
 from initpy.image.check.lvmfilters import Filters
+from initpy.image.check.machine import Machine, Written, nothing
 from initpy.image.check.multipaths import Multipaths
 from initpy.image.check.parameters import Boot, command_line_of
 from initpy.image.check.proof import Proof, Row, Verdict, without_duplicates
@@ -57,12 +59,14 @@ def prove(
     cmdline: str | None = None,
     configured: bool = True,
     machine: Machine = nothing,
+    changed: Written = nothing,
 ) -> Proof:
     """Check everything that the boot of this root needs.
 
     `kernel` is the release that the image is for, `modules` its installed folder (default: the
     system's). `run` allows to run a copy of the image's interpreter. `cmdline` is judged in place
     of the one in the boot loader's configuration. `configured`: there should be one by now.
+    `machine` reads the files of the described system, and `changed` tells when they were written.
     Raises InputError for an image with unreadable module indexes.
     """
     image = packed(archive, kernel)
@@ -95,6 +99,7 @@ def prove(
     if stack.tops and not userland.ours:
         rows.extend(foreign.rows(boot.rows(required=False), boot))
         rows.extend(foreignlayers.rows(archive, stack, boot))
+    rows.extend(unified.overtaken(archive, stack, changed))
     if userland.ours and stack.tops:
         told = boot.rows(required=configured)
         rows.extend(neighbours.rows(told, boot, archive, stack, kernel, jobs))
@@ -129,10 +134,12 @@ def prove(
         if userland.ours:
             rows.extend((*volumes.rows(layer), *arrays.rows(layer)))
             rows.extend((*groups.rows(layer), *filters.rows(layer), *multipaths.rows(layer)))
-    rows.extend(volumes.hibernated())
     if userland.ours:
-        rows.extend(keyboards.layout(archive, boot.settings))
-        rows.extend(keyboards.rows(stack, drivers, boot.text, asked=volumes.asks()))
+        rows.extend(resuming.rows(stack, boot.settings, boot.text))
+    if userland.ours:
+        asked = volumes.asks()
+        rows.extend(keyboards.layout(archive, boot.settings, machine, asked=asked))
+        rows.extend(keyboards.rows(stack, drivers, boot.text, asked=asked))
     rows.extend(row for row in made if row.layer == IMAGE)
     rows.extend(userland.others())
     rows.extend(Row("the root", "description", Verdict.UNKNOWN, each) for each in stack.unknown)

@@ -7,7 +7,8 @@ known to others, such as a server: nothing here tells which of the two is right.
 from collections.abc import Iterable, Iterator
 
 from initpy.config.jobs import JobFile
-from initpy.image.check.keyfiles import AGAIN, Machine
+from initpy.image.check.keyfiles import AGAIN
+from initpy.image.check.machine import Machine
 from initpy.image.check.netroot import INITIATOR
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.formats.archive import Archive

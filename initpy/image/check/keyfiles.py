@@ -3,25 +3,17 @@
 What they contain is compared, and shown nowhere.
 """
 
-from collections.abc import Callable
-
 from initpy.core.volumes import KeySpec
+from initpy.image.check.machine import Machine
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.formats.archive import Archive
 from initpy.image.formats.luksinfo import MAGIC
 from initpy.image.tree import File
 
-# Returns the bytes of a file of the described machine; None if it has none or may not be read.
-Machine = Callable[[str], bytes | None]
 UUID_AT, UUID_LENGTH = 168, 40  # in headers of LUKS1 and LUKS2
 # The beginning of the mapping's UUID (dm_prepare_uuid() of libcryptsetup).
 MAPPINGS = ("CRYPT-LUKS1-", "CRYPT-LUKS2-")
 AGAIN = "build the image again"
-
-
-def nothing(_: str) -> bytes | None:
-    """Return no file: the machine is another one."""
-    return None
 
 
 def row(

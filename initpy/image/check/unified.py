@@ -9,15 +9,20 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from initpy.image.check.machine import Written, written
+from initpy.image.check.proof import Row, Verdict
 from initpy.image.formats import pe
 from initpy.image.formats.archive import Archive
-from initpy.image.stack.bootlines import CommandLine
+from initpy.image.stack.bootlines import INSTALLED, CommandLine
+from initpy.image.stack.layers import Stack
 
 UNIFIED = "the unified kernel image"
 SECTION = ".cmdline"
 ADDONS = "*.addon.efi"
 COUNTER = re.compile(r"\+[0-9]+(?:-[0-9]+)?(?=\.efi$)")  # automatic boot assessment
 LARGEST = 64 << 20  # bytes of an addon
+CONFIGURED = (INSTALLED, "unified")  # what builds take a command line from
+EXACT = 2  # seconds: vfat tells no shorter times
 
 
 def is_unified(archive: Archive) -> bool:
@@ -35,6 +40,30 @@ def command_line(archive: Archive) -> CommandLine | None:
     texts = [each.rstrip(b"\0\n").decode("utf-8", "replace") for each in parts]
     names = "".join(f", with {name}" for name, _ in found)
     return CommandLine(" ".join(filter(None, texts)), f"{UNIFIED}{names}")
+
+
+def overtaken(archive: Archive, stack: Stack, changed: Written) -> Iterator[Row]:
+    """Yield a row if the command line was configured anew after the image had been built.
+
+    An image that is newer than the configuration was given another one on purpose.
+    """
+    configured = next(
+        (each for each in stack.command_lines if each.for_all and each.loader in CONFIGURED), None
+    )
+    own = archive.sections.get(SECTION)
+    if own is None or configured is None:
+        return
+    mine = CommandLine(own.rstrip(b"\0\n").decode("utf-8", "replace"), UNIFIED)
+    built, then = written(archive.path), changed(configured.origin)
+    if built is None or then is None or then <= built + EXACT or mine.words == configured.words:
+        return
+    differing = sorted(key for key, _ in mine.words ^ configured.words)
+    reason = (
+        f"{configured.origin} was changed after the image had been built, and says otherwise of "
+        f"{', '.join(dict.fromkeys(differing))}: build the image again, or the boot goes by the "
+        "older words"
+    )
+    yield Row("the command line", "its age", Verdict.WARNING, reason)
 
 
 def _addons(image: Path) -> Iterator[tuple[str, bytes]]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property, partial
 
 from initpy.config.jobs import JobFile
-from initpy.image.check.keyfiles import Machine
+from initpy.image.check.machine import Machine
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.formats.archive import Archive
 from initpy.image.formats.udevrules import Rule, Token, reached, read

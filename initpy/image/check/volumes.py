@@ -13,7 +13,7 @@ from dataclasses import replace
 from initpy.core.devices.names import DeviceSpec
 from initpy.core.volumes import HeaderSpec, KeySpec, VolumeSpec
 from initpy.image.check import keyfiles
-from initpy.image.check.keyfiles import Machine, nothing
+from initpy.image.check.machine import Machine, nothing
 from initpy.image.check.parameters import Boot, below
 from initpy.image.check.programs import ImagePrograms
 from initpy.image.check.proof import Row, Verdict
@@ -64,15 +64,6 @@ class Volumes:
         """Yield the rows for unlocking a layer; none for an unencrypted one."""
         found = self._rows(layer)
         yield from self.judged(layer, found) if layer.identity in self._hibernated else found
-
-    def hibernated(self) -> Iterator[Row]:
-        """Yield the row for the device of a hibernated system, if the image names one."""
-        if not (spec := self._stack.resume):
-            return
-        here = any(each.fact(RESUME) == spec for each in self._stack.layers)
-        verdict = Verdict.OK if here else Verdict.WARNING
-        reason = f"looks on {spec} first" if here else f"{spec} is absent: root waits for it"
-        yield Row("the boot", "hibernated system", verdict, reason)
 
     def _rows(self, layer: Layer) -> Iterator[Row]:
         if layer.identity not in self._found:

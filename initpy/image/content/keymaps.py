@@ -15,6 +15,7 @@ from initpy.config.keyboard import (
     ENDING,
     FOLDER,
     KERNELS,
+    RECORD,
     XKB,
     Layout,
     layout_of,
@@ -83,6 +84,7 @@ def _own(found: Keymaps, base: str, layout: Layout) -> None:
     if not _has_latin(made):
         what = f"the keyboard's layout {layout} has no Latin letters"
         found.warnings.append(f"{what}: a passphrase of such cannot be typed at the prompt")
+    found.entries[RECORD] = File(f"{layout.record}\n".encode(errors="surrogateescape"))
     name = Path(layout.keymap).name.split(".")[0]
     if name:
         found.entries[f"{FOLDER}/{name}{ENDING}"] = File(made)

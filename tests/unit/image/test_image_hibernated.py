@@ -3,6 +3,9 @@
 import pytest
 from fake_system import FakeSystem, nested, virtio_disk
 
+from initpy.config.settings import read_settings
+from initpy.image.check import resuming
+from initpy.image.check.proof import Verdict
 from initpy.image.stack.describe import describe
 from initpy.image.stack.hostonly import is_for
 from initpy.image.stack.layers import RESUME, Stack, without_resume
@@ -115,3 +118,28 @@ def test_the_file_of_the_resume_job_is_for_each_machine() -> None:
 
     path = PROJECT / "jobs/resume.toml"
     assert is_for(parse_job_file(str(path), path.read_text()), describe("/", nested()))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "cmdline", "conf", "verdict"),
+    [
+        ("resume=UUID=5avdf\n", "", "RESUME=UUID=5avdf\n", Verdict.OK),
+        ("resume=/dev/vdf\n", "", "RESUME=UUID=5avdf\n", Verdict.OK),
+        ("resume=UUID=5avdf\n", "noresume", "RESUME=UUID=5avdf\n", None),
+        ("resume=UUID=5avdf\n", "resume=UUID=5avde", "RESUME=UUID=5avdf\n", None),
+        ("resume=UUID=gone\n", "", "RESUME=UUID=gone\n", Verdict.WARNING),
+        # The machine has been configured anew since the build.
+        ("resume=UUID=5avde\n", "", "RESUME=UUID=5avdf\n", Verdict.WARNING),
+        ("resume=UUID=gone\n", "", "RESUME=UUID=5avdf\n", Verdict.WARNING),
+        ("", "", "RESUME=UUID=5avdf\n", Verdict.WARNING),
+        ("resume=UUID=gone\n", "", "RESUME=none\n", Verdict.WARNING),
+        ("", "", "RESUME=none\n", None),
+    ],
+)
+def test_the_image_looks_where_this_machine_hibernates_to(
+    parameters: str, cmdline: str, conf: str, verdict: Verdict | None
+) -> None:
+    stack = describe("/", machine(**{CONF: conf}))
+    settings = read_settings(cmdline, defaults=parameters)[0]
+    found = [row.verdict for row in resuming.rows(stack, settings, cmdline)]
+    assert found == ([verdict] if verdict is not None else [])

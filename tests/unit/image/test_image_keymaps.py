@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from writing import archive_of
 
-from initpy.config.keyboard import DEFAULT
+from initpy.config.keyboard import DEFAULT, RECORD
 from initpy.config.settings import read_settings
 from initpy.image.check.keyboards import layout
 from initpy.image.check.proof import Verdict
@@ -169,3 +169,40 @@ def test_the_check_says_whether_the_layout_is_there(
         tree.add(path, File(data))
     rows = [*layout(archive_of(tree, Path("x.img")), read_settings(words)[0])]
     assert [row.verdict for row in rows] == ([] if verdict is None else [verdict])
+
+
+GERMANS, FRENCH = b"XKBLAYOUT=de\nXKBVARIANT=nodeadkeys\n", b"XKBLAYOUT=fr\n"
+
+
+@pytest.mark.parametrize(
+    ("built", "now", "warned"),
+    [
+        (GERMANS, GERMANS, False),
+        (GERMANS, b"# hand-made\n" + GERMANS, False),
+        (GERMANS, FRENCH, True),
+        (GERMANS, b"XKBLAYOUT=de\n", True),
+        (GERMANS, b"XKBLAYOUT=us\n", True),
+        (b"XKBLAYOUT=us\n", GERMANS, True),
+        (b"XKBLAYOUT=us\n", b"XKBLAYOUT=us\nXKBMODEL=pc105\n", False),
+        (GERMANS, None, False),  # another machine
+    ],
+)
+def test_a_layout_that_has_changed_since_the_build_is_said(
+    built: bytes, now: bytes | None, warned: bool, tmp_path: Path
+) -> None:
+    base = system(tmp_path, {
+        "/etc/default/keyboard": built.decode(),
+        "/etc/console-setup/cached_UTF-8_del.kmap.gz": "keymaps 0-1\n" + GERMAN,
+    })  # fmt: skip
+    tree = Tree()
+    for path, entry in keymaps.collect(base, ()).entries.items():
+        tree.add(path, entry)
+    archive = archive_of(tree, Path("x.img"))
+    assert (RECORD in archive) is (built == GERMANS)
+    there = {"/etc/default/keyboard": now} if now is not None else {}
+    settings = read_settings("")[0]
+    rows = [*layout(archive, settings, there.get, asked=True)]
+    assert (Verdict.WARNING in {row.verdict for row in rows}) is warned
+    assert not any(
+        row.verdict is Verdict.WARNING for row in layout(archive, settings, there.get, asked=False)
+    )

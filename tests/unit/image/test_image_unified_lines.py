@@ -7,6 +7,7 @@ from fake_system import FakeSystem, nested
 from test_image_parameters import about, image
 from test_image_pe import image as pe_file
 
+from initpy.image.check import unified
 from initpy.image.check.check import prove
 from initpy.image.check.proof import Verdict
 from initpy.image.formats.archive import Archive
@@ -93,3 +94,36 @@ def test_an_entry_that_gives_an_image_other_words_is_a_warning(tmp_path: Path) -
     assert rows["another entry"][0] is Verdict.WARNING
     system.texts["/efi/loader/entries/a.conf"] = f"efi /EFI/Linux/a.efi\noptions {RIGHT}\n"
     assert "another entry" not in found(tmp_path / "EFI/Linux/a.efi", RIGHT, {}, system)
+
+
+@pytest.mark.parametrize(
+    ("later", "configured", "warned"),
+    [
+        (60, "root=UUID=7a0c quiet", True),
+        (60, "quiet  root=UUID=7a0c # as before", False),
+        (60, "root=UUID=7a0c", True),
+        (-60, "root=UUID=7a0c other", False),  # another one was given on purpose
+        (None, "root=UUID=7a0c other", False),
+    ],
+)
+def test_a_command_line_that_was_configured_after_the_build(
+    later: float | None, configured: str, warned: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.efi"
+    path.write_bytes(b"")
+    system = nested()
+    system.texts["/etc/kernel/cmdline"] = configured
+    own = {".linux": b"k", ".cmdline": b"root=UUID=7a0c quiet" if not warned else RIGHT.encode()}
+    if configured == RIGHT:
+        own[".cmdline"] = b"root=UUID=7a0c rd.md=0"
+    archive = Archive(path, 0, entries=image().entries, sections=own)
+    now = path.stat().st_mtime
+
+    def changed(file: str) -> float | None:
+        assert file == "/etc/kernel/cmdline"
+        return now + later if later is not None else None
+
+    rows = [*unified.overtaken(archive, describe("/", system), changed)]
+    assert [row.verdict for row in rows] == ([Verdict.WARNING] if warned else [])
+    if configured == RIGHT:
+        assert "says otherwise of rd.md:" in rows[0].reason

@@ -9,7 +9,7 @@ from layouts import plain_dm
 from writing import archive_of
 
 from initpy.image.check.check import prove
-from initpy.image.check.keyfiles import Machine, nothing
+from initpy.image.check.machine import Machine, nothing
 from initpy.image.check.proof import Proof, Row, Verdict
 from initpy.image.check.volumes import _memory
 from initpy.image.formats.archive import Archive
