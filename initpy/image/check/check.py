@@ -98,7 +98,7 @@ def prove(
     rows.extend(pairing.rows(boot.line, archive, kernel, required=configured))
     if stack.tops and not userland.ours:
         rows.extend(foreign.rows(boot.rows(required=False), boot))
-        rows.extend(foreignlayers.rows(archive, stack, boot))
+        rows.extend(foreignlayers.rows(archive, stack, boot, userland.programs, machine))
     rows.extend(unified.overtaken(archive, stack, changed))
     if userland.ours and stack.tops:
         told = boot.rows(required=configured)
@@ -140,6 +140,8 @@ def prove(
         asked = volumes.asks()
         rows.extend(keyboards.layout(archive, boot.settings, machine, asked=asked))
         rows.extend(keyboards.rows(stack, drivers, boot.text, asked=asked))
+    if not unified.is_unified(archive):  # which has the kernel of its build
+        rows.extend(drivers.rebuilt())
     rows.extend(row for row in made if row.layer == IMAGE)
     rows.extend(userland.others())
     rows.extend(Row("the root", "description", Verdict.UNKNOWN, each) for each in stack.unknown)

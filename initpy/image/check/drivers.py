@@ -12,7 +12,7 @@ from pathlib import Path
 
 from initpy.config.commandline import parse
 from initpy.config.errors import InputError
-from initpy.image.check import loading, modprobed
+from initpy.image.check import loading, modprobed, rebuilt
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.formats import machines
 from initpy.image.formats.archive import Archive
@@ -55,6 +55,7 @@ class Drivers:
         self._config = config
         self._loose = {} if image.modules else loose(archive)
         self._looked_at: dict[str, str] = {}
+        self._used: set[str] = set()
         blacklisted = dict.fromkeys(_listed(cmdline, BY_ALIAS), ("blacklist", COMMAND_LINE))
         self._modprobed = modprobed.read(archive, besides=IDLE_NETWORK if woken else "")
         self._blocked = blacklisted | self._modprobed.forbidden
@@ -76,6 +77,11 @@ class Drivers:
         if not path:
             return row
         return replace(row, verdict=Verdict.OK, reason=f"{path}, which /init loads by itself")
+
+    def rebuilt(self) -> Iterator[Row]:
+        """Yield rows for the modules of these layers that the machine has in another build."""
+        if self._kernel is not self._image:
+            yield from rebuilt.rows("the image", self._used, self._image, self._kernel)
 
     def loads(self, module: str) -> bool:
         """Return whether a module can be loaded from the image, or is built into the kernel."""
@@ -276,6 +282,7 @@ class Drivers:
         """Check softdeps, character sets and firmware of a module and of its dependencies."""
         for path in self._image.dependencies[module]:
             name = module_name(path)
+            self._used.add(name)
             info = self._image.info(name)
             yield from self._soft(layer, name, info)
             yield from self._charsets(layer, name, info)

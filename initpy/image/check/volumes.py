@@ -44,12 +44,20 @@ class Volumes:
         programs: ImagePrograms,
         boot: Boot,
         machine: Machine = nothing,
+        *,
+        named: Iterable[VolumeSpec] | None = None,
+        silent: str = "`headless` forbids a prompt",
     ) -> None:
+        """`named` are the volumes that the image knows; None: those of crypttab and command line.
+
+        `silent` says why nothing is asked for a `headless` one.
+        """
         self._archive = archive
+        self._silent = silent
         self._machine = machine
         self._stack = stack
         self._programs = programs
-        self._named = boot.volumes
+        self._named = boot.volumes if named is None else tuple(named)
         self._unnamed_ones = boot.settings.unnamed
         self._found = {
             layer.identity: self._of(layer)
@@ -81,6 +89,10 @@ class Volumes:
             yield Row(title, "type", Verdict.MISSING, reason)
         if layer.kind is Kind.CRYPT:
             yield from self._of_plain(title, layer, volume)
+        yield from self.opening(title, layer, volume)
+
+    def opening(self, title: str, layer: Layer, volume: VolumeSpec) -> Iterator[Row]:
+        """Yield the rows about header and key of a volume."""
         if volume.header is not None:
             yield self._header(title, layer, volume, volume.header)
         if (row := _memory(title, layer)) is not None:
@@ -250,7 +262,7 @@ class Volumes:
         """Return the row for a volume without a usable key: prompt, or fail if headless."""
         before = f"{hint}: " if hint else ""
         if volume.headless and not volume.empty:
-            reason = f"{before}nothing opens it: `headless` forbids a prompt"
+            reason = f"{before}nothing opens it: {self._silent}"
             return Row(title, need, Verdict.MISSING, reason)
         if hint and volume.kind == "plain":
             reason = f"{before}a passphrase does not replace a key file (plain dm-crypt)"

@@ -35,7 +35,7 @@ class DamagedModuleError(ValueError):
 
 def read_module(data: bytes) -> ModuleInfo:
     """Read a module, compressed or not. Raises DamagedModuleError."""
-    data = _plain(data)
+    data = plain(data)
     fields = section(data)
     values: dict[str, list[str]] = {}
     for record in fields.decode("utf-8", "replace").split("\0"):
@@ -60,7 +60,7 @@ def read_module(data: bytes) -> ModuleInfo:
 
 def calls_load_nls(data: bytes) -> bool:
     """Return whether a module, compressed or not, calls load_nls(). Raises DamagedModuleError."""
-    return CALL in _plain(data)
+    return CALL in plain(data)
 
 
 def kind_of(data: bytes) -> Kind:
@@ -94,7 +94,8 @@ def section(data: bytes) -> bytes:
     return content
 
 
-def _plain(data: bytes) -> bytes:
+def plain(data: bytes) -> bytes:
+    """Return a module without its compression. Raises DamagedModuleError."""
     view = memoryview(data)
     compression = None if data.startswith(b"\x7fELF") else decompress.recognise(view)
     if compression is None:

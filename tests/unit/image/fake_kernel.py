@@ -14,7 +14,7 @@ VERSION = "6.1.0-test"
 SECTION = struct.Struct("<IIQQQQIIQQ")
 SYMBOL = struct.Struct("<IBBHQQ")
 HEADER = struct.Struct("<HHIQQQIHHHHHH")
-PROGBITS, SYMTAB, STRTAB = 1, 2, 3
+PROGBITS, SYMTAB, STRTAB, NOTE = 1, 2, 3, 7
 GLOBAL = 0x10
 
 
@@ -31,6 +31,9 @@ class Module:
     parameters: tuple[str, ...] = ()  # NAME:TYPE
     signed: bool = False
     elf_machine: int = 62  # x86-64
+    build: str = ""  # the build ID, in hexadecimal digits
+    in_tree: bool = True
+    symbols: tuple[tuple[str, int], ...] = ()  # with their checksums
 
     @property
     def name(self) -> str:
@@ -43,8 +46,14 @@ class Module:
         fields += [f"softdep={self.soft}"] if self.soft else []
         fields += [f"firmware={each}" for each in self.firmware]
         fields += [f"parmtype={each}" for each in self.parameters]
+        fields += ["intree=Y"] if self.in_tree else []
         imports = [f"of_{each}" for each in self.needs]
-        made = _elf(_texts(fields), _texts([f"of_{self.name}"]), imports, self.elf_machine)
+        note = struct.pack("<III4s", 4, len(self.build) // 2, 3, b"GNU\0")
+        versions = (struct.pack("<Q56s", crc, name.encode()) for name, crc in self.symbols)
+        made = _elf(
+            _texts(fields), _texts([f"of_{self.name}"]), imports, self.elf_machine,
+            (note + bytes.fromhex(self.build)) if self.build else b"", b"".join(versions),
+        )  # fmt: skip
         return made + b"signature ~Module signature appended~\n" if self.signed else made
 
 
@@ -75,9 +84,12 @@ def _texts(lines: Iterable[str]) -> bytes:
     return b"".join(line.encode() + b"\0" for line in lines)
 
 
-def _elf(modinfo: bytes, exports: bytes, imports: list[str], machine: int) -> bytes:
+def _elf(
+    modinfo: bytes, exports: bytes, imports: list[str], machine: int, note: bytes, versions: bytes
+) -> bytes:
     """Return a 64-bit relocatable file (elf(5)) with `.modinfo`, exported and undefined symbols."""
-    names = b"\0" + _texts([".modinfo", "__ksymtab_strings", ".symtab", ".strtab", ".shstrtab"])
+    sections = [".modinfo", "__ksymtab_strings", ".symtab", ".strtab", ".shstrtab"]
+    names = b"\0" + _texts([*sections, ".note.gnu.build-id", "__versions"])
     strings = b"\0" + _texts(imports)
     symbols = [SYMBOL.pack(0, 0, 0, 0, 0, 0)]
     place = 1
@@ -90,6 +102,8 @@ def _elf(modinfo: bytes, exports: bytes, imports: list[str], machine: int) -> by
         (".symtab", SYMTAB, b"".join(symbols), 4, SYMBOL.size),
         (".strtab", STRTAB, strings, 0, 0),
         (".shstrtab", STRTAB, names, 0, 0),
+        *([(".note.gnu.build-id", NOTE, note, 0, 0)] if note else []),
+        *([("__versions", PROGBITS, versions, 0, 0)] if versions else []),
     ]
     body, table = b"", [SECTION.pack(0, 0, 0, 0, 0, 0, 0, 0, 0, 0)]
     for name, kind, data, link, size in contents:
@@ -102,5 +116,5 @@ def _elf(modinfo: bytes, exports: bytes, imports: list[str], machine: int) -> by
     body += b"\0" * (-len(body) % 8)
     header = b"\x7fELF" + bytes([2, 1, 1]) + bytes(9)
     count = len(table)
-    header += HEADER.pack(1, machine, 1, 0, 0, 64 + len(body), 0, 64, 0, 0, 64, count, count - 1)
+    header += HEADER.pack(1, machine, 1, 0, 0, 64 + len(body), 0, 64, 0, 0, 64, count, 5)
     return header + body + b"".join(table)

@@ -49,9 +49,9 @@ def stack(*wanted: Ask, kernel: str = VERSION, in_use: tuple[str, ...] = ()) -> 
 class Bench:
     """An installed kernel, and an image with some of its modules."""
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, modules: Iterable[Module] = ALL) -> None:
         self._base = base
-        self.installed = make_kernel(base / "system", ALL, builtin="kernel/fs/xfs/xfs.ko",
+        self.installed = make_kernel(base / "system", modules, builtin="kernel/fs/xfs/xfs.ko",
                                      modinfo="xfs.alias=fs-xfs")  # fmt: skip
         self.firmware = base / "firmware"
 
