@@ -10,6 +10,7 @@ from pathlib import Path
 from initpy.config.errors import InputError
 from initpy.core.layer import Layer as Technology
 from initpy.image.check import (
+    configured_kernel,
     copies,
     fixedpaths,
     foreign,
@@ -36,14 +37,13 @@ from initpy.image.check.proof import Proof, Row, Verdict, without_duplicates
 from initpy.image.check.userland import IMAGE, Userland
 from initpy.image.check.userrules import UserRules
 from initpy.image.check.volumes import Volumes
-from initpy.image.formats.archive import PLAIN, Archive
+from initpy.image.formats.archive import Archive
 from initpy.image.kernel import firmware
-from initpy.image.kernel.kernelconfig import KernelConfig, read_kernel_config, unpacking
+from initpy.image.kernel.kernelconfig import read_kernel_config
 from initpy.image.kernel.kernels import modules_folder
 from initpy.image.kernel.moduletree import ModuleTree, installed, packed, releases
 from initpy.image.stack.keyboards import only_for_keyboards
 from initpy.image.stack.layers import Stack
-from initpy.image.tree import File
 
 MOST_WARNINGS = 5  # of an archive; `initpy inspect` shows all
 
@@ -75,11 +75,14 @@ def prove(
     userland = Userland(archive, stack.machine)
     config = read_kernel_config(kernel, folder)
     jobs = [job for file in userland.jobs for job in file.jobs]
-    boot = Boot(archive, stack, command_line_of(archive, stack, kernel, cmdline), jobs, kernel)
+    line = command_line_of(archive, stack, kernel, cmdline)
+    if config is not None and cmdline is None:
+        line = configured_kernel.command_line(line, config)
+    boot = Boot(archive, stack, line, jobs, kernel)
     userland.named_by_id(boot.text, boot.table)
     woken = boot.settings.network is not None
     drivers = Drivers(archive, image, known, stack, host_firmware, config, boot.text, woken=woken)
-    rows = [*_taken(archive, config)] if config is not None else []
+    rows = [*configured_kernel.rows(archive, config)] if config is not None else []
     left = archive.warnings[:MOST_WARNINGS]
     rows += [Row(IMAGE, "its archives", Verdict.WARNING, each) for each in left]
     rows += [*_init(archive, userland), *userland.general()]
@@ -159,23 +162,6 @@ def kernel_of(archive: Archive, stack: Stack) -> str:
     if len(found) > 1:
         raise InputError("--kernel", None, f"one of the image's kernels: {', '.join(found)}")
     return found[0]
-
-
-def _taken(archive: Archive, config: KernelConfig) -> Iterator[Row]:
-    """Check that the kernel can unpack the image and run its /init."""
-    streams = {each.compression for each in archive.segments} - {PLAIN}
-    init = archive.get("/init")
-    needed = {"BLK_DEV_INITRD": "it supports no initramfs"}
-    needed |= {unpacking(each): f"it does not support {each}" for each in sorted(streams)}
-    if isinstance(init, File) and init.read().startswith(b"#!"):
-        needed["BINFMT_SCRIPT"] = "it runs no scripts, and /init is a script"
-    lacks = [(option, why) for option, why in needed.items() if option not in config]
-    for option, why in lacks:
-        reason = f"{why}: no CONFIG_{option}=y in {config.path}"
-        yield Row(IMAGE, "kernel", Verdict.MISSING, reason)
-    if not lacks:
-        how = " and ".join(sorted(streams)) or "a plain archive"
-        yield Row(IMAGE, "kernel", Verdict.OK, f"unpacks {how}, by {config.path}")
 
 
 def _init(archive: Archive, userland: Userland) -> Iterator[Row]:

@@ -84,6 +84,7 @@ class Boot:
             0
         ]
         self._problems = read_settings(self.text, jobs=self._jobs)[1]
+        self._of_table = read_settings("", table)[1] if table else []
         self._stack = stack
         self._image = str(archive.path)
         self._kernel = kernel
@@ -115,6 +116,8 @@ class Boot:
         yield Row(TITLE, SOURCE, Verdict.OK, self._source(self.line))
         for problem in self._problems:
             yield Row(TITLE, "its parameters", Verdict.WARNING, str(problem))
+        for problem in self._of_table:
+            yield Row("the image", "crypttab", Verdict.WARNING, str(problem))
         for identity in self._stack.tops:
             top = self._stack.layer(identity)
             if top.kind is not Kind.FILESYSTEM:

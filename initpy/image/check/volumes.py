@@ -25,7 +25,12 @@ from initpy.image.tree import File
 # The default place of key files (systemd's crypttab(5)).
 KEY_FOLDER = "/etc/cryptsetup-keys.d"
 
-CIPHER = "--cipher="  # of a volume's options
+# Options of a volume of plain dm-crypt -> the fact of the mapping that they decide.
+OF_PLAIN = {
+    "--cipher": "ciphers", "--key-size": "key_bits", "--offset": "offset", "--skip": "skip",
+    "--sector-size": "sector",
+}  # fmt: skip
+SLOT, READ_ONLY = "--key-slot", "--readonly"
 # The word in a mapping's UUID -> a format that cryptsetup opens besides LUKS and plain dm-crypt.
 FOREIGN = {
     "BITLK": "BitLocker", "FVAULT2": "FileVault", "LOOPAES": "loop-AES",
@@ -92,7 +97,8 @@ class Volumes:
         yield from self.opening(title, layer, volume)
 
     def opening(self, title: str, layer: Layer, volume: VolumeSpec) -> Iterator[Row]:
-        """Yield the rows about header and key of a volume."""
+        """Yield the rows about header, options and key of a volume."""
+        yield from self._options(title, layer, volume)
         if volume.header is not None:
             yield self._header(title, layer, volume, volume.header)
         if (row := _memory(title, layer)) is not None:
@@ -181,11 +187,37 @@ class Volumes:
                 f"{volume.name}: its line does not say plain, and the device has no LUKS header"
             )
             yield Row(title, "type", Verdict.MISSING, reason)
-        now = layer.fact("ciphers").split()
-        said = [each.partition("=")[2] for each in volume.options if each.startswith(CIPHER)]
-        if volume.kind == "plain" and now and said and said[-1] not in now:
-            reason = f"{volume.name}: its line says {said[-1]}, and it is {now[0]}"
-            yield Row(title, "cipher", Verdict.MISSING, f"{reason}: no file system would appear")
+        said = dict(each.partition("=")[::2] for each in volume.options)
+        for option, fact in OF_PLAIN.items() if volume.kind == "plain" else ():
+            now, told = layer.fact(fact), said.get(option)
+            if now and told is not None and told != now:
+                need = option.strip("-")
+                reason = f"{volume.name}: its line says {need} {told}, and it is {now}"
+                yield Row(title, need, Verdict.MISSING, f"{reason}: no file system would appear")
+
+    def _options(self, title: str, layer: Layer, volume: VolumeSpec) -> Iterator[Row]:
+        """Judge the options of a LUKS volume's line by its header, and those of root by its use."""
+        said = dict(each.partition("=")[::2] for each in volume.options)
+        slots, slot = layer.fact("slots"), said.get(SLOT)
+        if slot is not None and slots and slot not in slots.split():
+            reason = (
+                f"{volume.name}: its line says key slot {slot}, which is empty (it has {slots}): "
+                "nothing opens it"
+            )
+            yield Row(title, "key slot", Verdict.MISSING, reason)
+        if READ_ONLY in said and layer.identity in self._needed:
+            reason = (
+                f"cannot know whether the system runs so: {volume.name} is opened read-only, and "
+                "nothing on it can be written; remove the option from its line in /etc/crypttab"
+            )
+            yield Row(title, "read-only", Verdict.UNKNOWN, reason)
+        lost = layer.kind is Kind.LUKS and layer.on and not self._shows_itself(layer)
+        if lost and volume.kind == "luks" and volume.header is None:
+            reason = (
+                f"{volume.name}: the device has no LUKS header, and its line names no other; add "
+                "header=/PATH to it"
+            )
+            yield Row(title, "header", Verdict.UNKNOWN, reason)
 
     def _header(self, title: str, layer: Layer, volume: VolumeSpec, header: HeaderSpec) -> Row:
         path = header.path

@@ -15,12 +15,14 @@ from typing import Any
 MAGIC = b"LUKS\xba\xbe"
 LUKS1 = struct.Struct(">6sH32s32s32sII")
 LUKS2 = struct.Struct(">6sHQ")
+# A key slot of LUKS1: active or not, then what is no matter here.
+SLOTS1, SLOTS1_AT, ACTIVE = struct.Struct(">I44x"), 208, 0x00AC71F3
 TEXT_AT = 4096
 LARGEST = 4 << 20  # of a header with its JSON text
 
 
 def read_luks(path: Path) -> Mapping[str, str] | None:
-    """Return `version`, `ciphers`, `derivation`, `hashes`, `tokens`, each as words.
+    """Return `version`, `ciphers`, `derivation`, `hashes`, `tokens`, `slots`, each as words.
 
     Besides, if it has such: `integrity`, and `memory`, the kB that a key slot needs to open.
 
@@ -33,7 +35,8 @@ def read_luks(path: Path) -> Mapping[str, str] | None:
                 return None
             version = LUKS2.unpack_from(start)[1]
             if version == 1:
-                return _luks1(start)
+                file.seek(SLOTS1_AT)
+                return _luks1(start, file.read(SLOTS1.size * 8))
             size = min(LUKS2.unpack_from(start)[2], LARGEST)
             file.seek(TEXT_AT)
             return _luks2(file.read(max(size - TEXT_AT, 0)))
@@ -41,7 +44,7 @@ def read_luks(path: Path) -> Mapping[str, str] | None:
         return None
 
 
-def _luks1(header: bytes) -> Mapping[str, str]:
+def _luks1(header: bytes, slots: bytes) -> Mapping[str, str]:
     fields = (field.rstrip(b"\0").decode("ascii", "replace") for field in _header_fields(header))
     cipher, mode, digest = fields
     return {
@@ -50,7 +53,16 @@ def _luks1(header: bytes) -> Mapping[str, str]:
         "derivation": "pbkdf2",
         "hashes": digest,
         "tokens": "",
+        "slots": " ".join(str(each) for each in _active(slots)),
     }
+
+
+def _active(slots: bytes) -> Iterator[int]:
+    """Yield the numbers of the key slots of LUKS1 that hold a key."""
+    whole = len(slots) - len(slots) % SLOTS1.size
+    for number, (state,) in enumerate(SLOTS1.iter_unpack(slots[:whole])):
+        if state == ACTIVE:
+            yield number
 
 
 def _header_fields(header: bytes) -> tuple[bytes, bytes, bytes]:
@@ -77,6 +89,7 @@ def _luks2(text: bytes) -> Mapping[str, str] | None:
         "derivation": _words(derivations, "type"),
         "hashes": _words((*derivations, *stripes), "hash"),
         "tokens": _words(_tables(content, "tokens"), "type"),
+        "slots": " ".join(_names(content, "keyslots")),
         **({"integrity": _words(integrity, "type")} if integrity else {}),
         **({"memory": str(most)} if (most := _most(derivations, "memory")) else {}),
     }
@@ -86,6 +99,11 @@ def _tables(content: dict[str, Any], name: str) -> list[dict[str, Any]]:
     table = content.get(name)
     values = table.values() if isinstance(table, dict) else ()
     return [each for each in values if isinstance(each, dict)]
+
+
+def _names(content: dict[str, Any], name: str) -> list[str]:
+    table = content.get(name)
+    return sorted(map(str, table)) if isinstance(table, dict) else []
 
 
 def _most(tables: Iterable[dict[str, Any]], key: str) -> int:

@@ -13,6 +13,7 @@ from initpy.config.textlines import read_file
 from initpy.image.formats.compress import NONE
 
 BUILT_IN = re.compile(r"^CONFIG_(\w+)=y$", re.MULTILINE)
+LEFT_OUT = re.compile(r"^# CONFIG_(\w+) is not set$", re.MULTILINE)
 # Numbers, and strings without their quotes.
 TEXT = re.compile(r'^CONFIG_(\w+)="?([^"\n]{2,})"?$', re.MULTILINE)
 
@@ -24,6 +25,7 @@ class KernelConfig:
     path: Path  # of the configuration file
     built_in: frozenset[str]
     texts: Mapping[str, str] = field(default_factory=dict)
+    left_out: frozenset[str] = frozenset()  # the file says so
 
     def __contains__(self, option: str) -> bool:
         return option in self.built_in
@@ -52,7 +54,8 @@ def read_kernel_config(kernel: str, modules: Path) -> KernelConfig | None:
             continue
         # Ignore a file that sets no option.
         if chosen := frozenset(BUILT_IN.findall(text)):
-            return KernelConfig(path, chosen, dict(TEXT.findall(text)))
+            left_out = frozenset(LEFT_OUT.findall(text))
+            return KernelConfig(path, chosen, dict(TEXT.findall(text)), left_out)
     return None
 
 

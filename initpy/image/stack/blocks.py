@@ -121,7 +121,8 @@ class Blocks:
             header = self._headers.get(name) or self._with_header(slaves)
             facts |= self._luks(header, uuid, asks, bool(targets))
         elif kind is Kind.CRYPT:
-            facts["ciphers"] = " ".join(t.words[0] for t in targets if t.kind == "crypt")
+            crypt = [each.words for each in targets if each.kind == "crypt"]
+            facts |= mapper.of_plain(crypt[0]) if len(crypt) == 1 else {}
         elif kind is Kind.LVM:
             group = layer.property("DM_VG_NAME")
             facts |= {"group": group, **self._group(group)}

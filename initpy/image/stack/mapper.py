@@ -132,6 +132,20 @@ def _cache(words: tuple[str, ...]) -> Iterator[Ask]:
         yield Ask((f"dm-cache-{policy}",), f"cache policy {policy}")
 
 
+def of_plain(words: tuple[str, ...]) -> dict[str, str]:
+    """Return facts of a dm-crypt target: `CIPHER KEY IV_OFFSET DEVICE OFFSET…` (dm-crypt.rst).
+
+    A table has a key of the keyring as `:BYTES:KIND:NAME`, and zeros in place of another.
+    """
+    facts = {"ciphers": words[0]} if words else {}
+    if len(words) < 5:
+        return facts
+    key = words[1]
+    size = int(key.split(":")[1]) * 8 if re.match(r":\d+:", key) else len(key) * 4
+    sector = next((each.partition(":")[2] for each in words if each.startswith("sector_size:")), "")
+    return facts | {"key_bits": str(size), "skip": words[2], "offset": words[4], "sector": sector}
+
+
 def cipher_asks(specification: str) -> Iterator[Ask]:
     """Yield the algorithms of `aes-xts-plain64`, `aes-cbc-essiv:sha256`, `capi:xts(aes)-plain64`….
 

@@ -12,10 +12,12 @@ from initpy.config.errors import InputError
 from initpy.image.build.build import build
 from initpy.image.build.request import BuildRequest
 from initpy.image.check.check import prove
+from initpy.image.check.configured_kernel import command_line
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.formats.archive import Archive, read_archive
 from initpy.image.formats.compress import Packing, open_sink
 from initpy.image.kernel.kernelconfig import read_kernel_config
+from initpy.image.stack.bootlines import CommandLine
 from initpy.image.stack.layers import Stack
 from initpy.image.tree import File, Tree
 
@@ -144,3 +146,48 @@ def test_an_uncompressed_image_with_a_binary_init_needs_less(modules: Path, tmp_
     tree.add("/init", File(b"\x7fELF", 0o755))
     (row,) = kernel_rows(archive_of(tree, tmp_path / "image"), modules)
     assert row.reason == f"unpacks a plain archive, by {path}"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("# CONFIG_DEVTMPFS is not set\n", "it has no /dev: no CONFIG_DEVTMPFS=y"),
+        ("# CONFIG_SIGNALFD is not set\n# CONFIG_TMPFS is not set\n", "udevd needs it"),
+        ("# CONFIG_UNIX is not set\n", "control socket"),
+        ("CONFIG_INITRAMFS_FORCE=y\n", "it takes no image of a boot loader"),
+    ],
+)
+def test_a_kernel_that_lacks_what_each_boot_needs(
+    text: str, words: str, modules: Path, tmp_path: Path
+) -> None:
+    configure(modules, USUAL + text)
+    tree = Tree()
+    tree.add("/init", File(b"\x7fELF", 0o755))
+    rows = kernel_rows(archive_of(tree, tmp_path / "image"), modules)
+    assert {row.verdict for row in rows} == {Verdict.MISSING}
+    assert words in rows[0].reason
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "expected"),
+    [
+        ("", "root=a", "root=a"),
+        ('CONFIG_CMDLINE="quiet"\n# CONFIG_CMDLINE_BOOL is not set\n', "root=a", "root=a"),
+        ('CONFIG_CMDLINE_BOOL=y\nCONFIG_CMDLINE="root=b quiet"\n', "root=a", "root=b quiet root=a"),
+        ('CONFIG_CMDLINE_EXTEND=y\nCONFIG_CMDLINE="quiet"\n', None, None),
+        (
+            'CONFIG_CMDLINE_BOOL=y\nCONFIG_CMDLINE="root=b"\nCONFIG_CMDLINE_OVERRIDE=y\n',
+            "root=a",
+            "root=b",
+        ),
+        ('CONFIG_CMDLINE="root=b"\nCONFIG_CMDLINE_FORCE=y\n', None, "root=b"),
+    ],
+)
+def test_a_kernel_with_a_command_line_of_its_own(
+    text: str, line: str | None, expected: str | None, modules: Path
+) -> None:
+    configure(modules, USUAL + text)
+    config = read_kernel_config(VERSION, modules)
+    assert config is not None
+    found = command_line(CommandLine(line, "x") if line is not None else None, config)
+    assert (found.text if found is not None else None) == expected

@@ -320,3 +320,67 @@ def test_a_key_slot_may_need_more_memory_than_there_is(machine: str, warned: boo
         assert row.reason.startswith(
             f"a key slot needs 1024 MB to open, and the machine has {int(machine) >> 10}"
         )
+
+
+def with_header(**facts: str) -> Stack:
+    """Return the stack with more facts of its LUKS header."""
+    system = nested()
+    system.headers["/dev/md127"] |= facts
+    return describe("/", system)
+
+
+@pytest.mark.parametrize(
+    ("options", "facts", "needs"),
+    [
+        ("luks,key-slot=1", {"slots": "0 1"}, {}),
+        ("luks,key-slot=7", {"slots": "0 1"}, {"key slot": Verdict.MISSING}),
+        ("luks,key-slot=7", {}, {}),  # a description of before
+        ("luks,read-only", {}, {"read-only": Verdict.UNKNOWN}),
+    ],
+)
+def test_options_that_keep_a_volume_closed_or_read_only(
+    options: str, facts: dict[str, str], needs: dict[str, Verdict]
+) -> None:
+    found = proved(image(f"crypt UUID=x none {options}"), with_header(**facts)).rows
+    rows = {row.need: row.verdict for row in found if row.layer == CRYPT}
+    assert {key: rows[key] for key in rows if key in ("key slot", "read-only")} == needs
+
+
+def test_a_volume_whose_header_is_elsewhere_needs_its_name() -> None:
+    system = nested()
+    udev = "/run/udev/data/b9:127"
+    system.texts[udev] = system.texts[udev].replace("E:ID_FS_TYPE=crypto_LUKS\n", "")
+    stack = describe("/", system)
+    rows = opening(image("crypt /dev/md127 none luks"), stack)
+    assert (rows[0].need, rows[0].verdict) == ("header", Verdict.UNKNOWN)
+    rows = opening(image("crypt /dev/md127 none luks,header=rel"), stack)
+    assert (rows[0].need, rows[0].verdict) == ("header", Verdict.UNKNOWN)
+    assert opening(image("crypt /dev/md127 none luks,header=/h", {"/h": File(header("3b1f"))}),
+                   stack)[0].verdict is Verdict.OK  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "need"),
+    [
+        ("plain,cipher=aes-xts-plain64,size=512", None),
+        ("plain,cipher=aes-cbc-essiv:sha256,size=512", "cipher"),
+        ("plain,size=256", "key-size"),
+        ("plain,size=512,offset=8", "offset"),
+        ("plain,offset=0,skip=0", None),
+        ("plain,skip=2", "skip"),
+    ],
+)
+def test_plain_encryption_is_opened_as_it_is_now(options: str, need: str | None) -> None:
+    system = FakeSystem()
+    plain_dm(system)
+    stack = describe("/", system)
+    found = proved(image(f"root /dev/disk/by-id/virtio-disk none {options}"), stack).rows
+    rows = [row for row in found if row.layer == "/dev/mapper/root (dm-crypt)"]
+    bad = [row.need for row in rows if row.verdict is Verdict.MISSING and "line says" in row.reason]
+    assert bad == ([need] if need else [])
+
+
+def test_an_option_of_the_images_crypttab_that_is_not_understood_is_said() -> None:
+    found = proved(image("crypt UUID=x none luks,nonesuch"), STACK).rows
+    (row,) = [row for row in found if row.need == "crypttab"]
+    assert row.verdict is Verdict.WARNING and "nonesuch" in row.reason
