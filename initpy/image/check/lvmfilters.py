@@ -8,6 +8,7 @@ has them in full, and they may be wrong by now; `rd.lvm.conf=0` passes them over
 import re
 from collections.abc import Collection, Iterator
 
+from initpy.image.check import lvmsettings
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.content import lvmconf
 from initpy.image.content.identity import LVM_CONF
@@ -18,14 +19,10 @@ from initpy.image.tree import File
 
 AUTOMATIC = "activation/auto_activation_volume_list"
 LISTS = ("activation/volume_list", AUTOMATIC)
-# Settings that keep a boot from its volumes -> their value, and what LVM does then.
-IN_THE_WAY = {
-    "global/activation": ("0", "LVM activates nothing"),
-    "activation/udev_rules": ("0", "udev leaves alone what LVM activates"),
-}
-SCAN, CAREFUL = "devices/scan", "config/abort_on_errors"
+SCAN, HOST_TAGS = "devices/scan", "tags/hosttags"
 DEVICES, DEFAULT_FILE = "/etc/lvm/devices", "system.devices"
 # The kernel numbers these, in the order in which they appear.
+OF_TAG = re.compile(r"/etc/lvm/lvm_[^/]+\.conf")
 NUMBERED = re.compile(r"/dev/(?:sd|vd|hd|nvme|mmcblk|dm-|md\d|block/)")
 
 
@@ -62,16 +59,22 @@ class Filters:
             if found := self._listed(device):
                 yield Row(title, "devices file", *found)
         group, name = layer.property("DM_VG_NAME"), layer.property("DM_LV_NAME")
-        for key, (value, what) in IN_THE_WAY.items():
-            if self._settings.get(key) == (value,):
-                reason = f"{what} (lvm.conf(5)): remove it, or add rd.lvm.conf=0"
-                yield Row(title, f"{_name(key)}={value} of lvm.conf", Verdict.MISSING, reason)
-        if (folders := self._settings.get(SCAN)) and not any(map(_has_disks, folders)):
-            reason = f"LVM looks for disks in {', '.join(folders)} only: remove it"
-            yield Row(title, "scan of lvm.conf", Verdict.MISSING, reason)
-        if self._settings.get(CAREFUL) == ("1",):
-            reason = "cannot know whether LVM knows all settings: it ends at one that it does not"
-            yield Row(title, f"{_name(CAREFUL)}=1 of lvm.conf", Verdict.UNKNOWN, reason)
+        physical, targets = [*self._physical(layer)], self._targets(layer)
+        for need, verdict, reason in lvmsettings.rows(
+            self._settings, self._archive, layer, physical, targets
+        ):
+            yield Row(title, f"{need} of lvm.conf", verdict, reason)
+        folders = self._settings.get(SCAN, ("/dev",))
+        for device in physical:
+            if not any(_has(each, device) for each in folders):
+                reason = f"LVM looks for disks in {', '.join(folders)} only: remove it"
+                yield Row(title, "scan of lvm.conf", Verdict.MISSING, reason)
+        if others := self._of_tags():
+            reason = (
+                f"cannot know whether LVM reads {', '.join(others)} as well, by a tag of the host; "
+                "have the image without"
+            )
+            yield Row(title, "tags of lvm.conf", Verdict.UNKNOWN, reason)
         for key in LISTS if group and name else ():
             if key in self._settings and not (key == AUTOMATIC and group in self._named):
                 verdict, reason = _allowed(group, name, self._settings[key])
@@ -90,6 +93,20 @@ class Filters:
     def _physical(self, layer: Layer) -> Iterator[Layer]:
         found = (self._stack.layer(each) for each in layer.on)
         return (each for each in found if each.property("ID_FS_TYPE") == "LVM2_member")
+
+    def _targets(self, layer: Layer) -> set[str]:
+        """Return the kernel's names of what a volume is made of, with its pool."""
+        parts = [self._stack.layer(each) for each in layer.on]
+        inner = (each for each in parts if each.kind is Kind.LVM)
+        return {*layer.fact("targets").split(), *(x for each in inner for x in self._targets(each))}
+
+    def _of_tags(self) -> list[str]:
+        """Return the further configurations of a host with tags: lvm.conf(5), tags."""
+        if not any(key.startswith("tags/") for key in self._settings):
+            return []
+        if self._settings.get(HOST_TAGS) == ("0",):
+            return []
+        return [each for each in sorted(self._archive.entries) if OF_TAG.fullmatch(each)]
 
     def _listed(self, device: Layer) -> tuple[Verdict, str] | None:
         """Return whether the devices file lists a device; None if there is no such file."""
@@ -116,11 +133,12 @@ class Filters:
         return entry.read().decode("utf-8", "replace") if isinstance(entry, File) else None
 
 
-def _has_disks(folder: str) -> bool:
-    """Return whether a folder of devices has those of disks."""
-    return folder.rstrip("/") in ("/dev", "/dev/disk", "/dev/mapper") or folder.startswith(
-        "/dev/disk/by-"
-    )
+def _has(folder: str, device: Layer) -> bool:
+    """Return whether a folder of devices has this one, by one of its names."""
+    start = f"{folder.rstrip('/')}/"
+    names = (device.name, *device.property("DEVLINKS").split())
+    by_link = start.startswith("/dev/disk/")  # the record may lack links
+    return by_link or any(each.startswith(start) for each in names)
 
 
 def _name(key: str) -> str:

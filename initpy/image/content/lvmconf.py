@@ -126,8 +126,12 @@ def read(text: str) -> dict[str, Values]:
     return reader.found
 
 
+# How report(7) writes sizes: a letter, maybe with a number before it.
+UNITS = re.compile(r"(?:\d+(?:\.\d*)?)?[hrbskmgtpe]", re.IGNORECASE)
+
+
 def refusal(settings: Mapping[str, Values]) -> str:
-    """Return why LVM cannot use a filter; "" if it can use all of them."""
+    """Return why each command of LVM ends at a setting; "" if none does."""
     for key in FILTERS:
         patterns = settings.get(key)
         if patterns is None:
@@ -141,7 +145,24 @@ def refusal(settings: Mapping[str, Values]) -> str:
                 return f"{key} has {each!r}, which does not end with its delimiter"
         if not _compiles([each[2:-1] for each in reversed(patterns)]):
             return f"{key} has an expression that LVM cannot read: {', '.join(patterns)}"
+    preferred = settings.get("devices/preferred_names", ())
+    if preferred and not _compiles([*reversed(preferred)]):
+        shown = ", ".join(preferred)
+        return f"devices/preferred_names has an expression that LVM cannot read: {shown}"
+    if settings.get("devices/scan", ("/dev",)) in ((), ("",)):
+        return "devices/scan is empty"
+    if not _are_types(settings.get("devices/types", ("any", "1"))):
+        return "devices/types has no name with a number of partitions behind it"
+    units = settings.get("global/units", ("r",))
+    if units != ("",) and not UNITS.fullmatch(" ".join(units)):
+        return f"global/units has {' '.join(units)!r}, which is no unit of sizes"
     return ""
+
+
+def _are_types(values: Values) -> bool:
+    """Return whether a list has names of drivers, each with a number."""
+    numbers = all(each.isdigit() and int(each) for each in values[1::2])
+    return bool(values) and len(values) % 2 == 0 and numbers
 
 
 def closing(opening: str) -> str:

@@ -62,6 +62,9 @@ class Blocks:
             found |= _kept((probe or "").splitlines())
         major, _, minor = numbers.partition(":")
         found |= {"MAJOR": major, "MINOR": minor} if minor else {}
+        if found.get("ID_FS_TYPE") == "LVM2_member":  # LVM leaves small ones out
+            size = (self._system.text(f"{CLASS}/{name}/size") or "").strip()
+            found |= {"INITPY_SECTORS": size} if size.isdigit() else {}
         return {"DEVNAME": f"/dev/{name}", "KERNEL": name, "SUBSYSTEM": "block", **found}
 
     def down(self, name: str) -> Iterator[Layer]:

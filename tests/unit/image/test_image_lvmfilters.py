@@ -14,6 +14,7 @@ from initpy.image.tree import File, Tree
 PVID = "0123456789abcdefghijklmnopqrstuv"
 UUID = "012345-6789-abcd-efgh-ijkl-mnop-qrstuv"
 DISK = Layer("block:sda2", Kind.PARTITION, "/dev/sda2", properties=(
+    ("INITPY_SECTORS", "8192"),
     ("ID_FS_TYPE", "LVM2_member"), ("ID_FS_UUID", UUID),
     ("DEVLINKS", "/dev/disk/by-id/ata-one-part2 /dev/disk/by-path/pci-1-part2"),
 ))  # fmt: skip
@@ -67,6 +68,10 @@ def test_a_file_that_lvm_refuses_keeps_it_from_everything(conf: str) -> None:
         ("activation { udev_rules = 1 }", "udev_rules=0 of lvm.conf", None),
         ('devices { scan = [ "/dev/none" ] }', "scan of lvm.conf", Verdict.MISSING),
         ('devices { scan = [ "/x", "/dev" ] }', "scan of lvm.conf", None),
+        ('devices { scan = [ "/dev/mapper" ] }', "scan of lvm.conf", Verdict.MISSING),
+        ('devices { scan = [ "/dev/disk/by-id" ] }', "scan of lvm.conf", None),
+        ("devices/pv_min_size = 4096", "pv_min_size of lvm.conf", None),
+        ("devices/pv_min_size = 4097", "pv_min_size of lvm.conf", Verdict.MISSING),
         ("config/abort_on_errors = 1", "abort_on_errors=1 of lvm.conf", Verdict.UNKNOWN),
         ("config/abort_on_errors = 0", "abort_on_errors=1 of lvm.conf", None),
     ],
