@@ -83,6 +83,13 @@ class Drivers:
         if self._kernel is not self._image:
             yield from rebuilt.rows("the image", self._used, self._image, self._kernel)
 
+    def content(self, name: str) -> bytes | None:
+        """Return the image's file of the module of a name; None if it is built in or absent."""
+        for module in self._kernel.find(name):
+            with suppress(DamagedModuleError, KeyError):
+                return self._image.content(module)
+        return None
+
     def loads(self, module: str) -> bool:
         """Return whether a module can be loaded from the image, or is built into the kernel."""
         return bool(self._kernel.built_in(module)) or not self._problem(module)

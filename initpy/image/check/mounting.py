@@ -6,13 +6,16 @@ know, unless the described system tells.
 
 from collections.abc import Iterator
 
+from initpy.config.commandline import parse
 from initpy.core.devices.names import DeviceSpec
 from initpy.core.settings import Settings
+from initpy.image.check import mountoptions
 from initpy.image.check.drivers import Drivers
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.stack.layers import (
     DEFAULT_SUBVOLUME,
     FLAGS,
+    POOLED,
     SUBVOLUMES,
     TYPES,
     Ask,
@@ -23,6 +26,8 @@ from initpy.image.stack.layers import (
 from initpy.image.stack.names import is_named
 
 TITLE = "the command line"
+BTRFS_ONLY = ("subvol", "subvolid")
+FLAGS_OF = "rootflags"
 TOP_LEVEL = "5"  # BTRFS_FS_TREE_OBJECTID
 EXT = "ext"
 OVERLAY = Ask(("fs-overlay", "overlay"), "file system overlay")
@@ -37,11 +42,12 @@ def rows(settings: Settings, stack: Stack, root: Layer | None, drivers: Drivers)
         yield from _type(settings, root)
         if settings.image is None:
             yield from _flags(settings, root)
+            yield from _options("rootflags=", settings.mount.flags, stack, root, drivers)
         yield from _file(settings, stack, root)
     yield from _overlay(settings, stack, drivers)
     for each in map(stack.layer, stack.tops):
         if (point := each.fact("mounted")) and each is not root:
-            yield from _other(settings, each, point)
+            yield from _other(settings, stack, each, point, drivers)
     if settings.usr is not None and not any(
         stack.layer(each).fact("mounted") == "/usr" for each in stack.tops
     ):
@@ -70,13 +76,16 @@ def _fits(kind: str, types: tuple[str, ...]) -> Verdict:
     return Verdict.WARNING if both else Verdict.MISSING
 
 
-def _other(settings: Settings, top: Layer, point: str) -> Iterator[Row]:
+def _other(
+    settings: Settings, stack: Stack, top: Layer, point: str, drivers: Drivers
+) -> Iterator[Row]:
     """Judge the type and the subvolume that fstab or mount.usr… give a mount besides root."""
     usr = settings.usr if point == "/usr" else None
     by, types = "fstab", tuple(filter(None, top.fact(TYPES).split(",")))
     flags = tuple(top.fact(FLAGS).split(","))
     if usr is not None:
         by, types, flags = "mount.usrfstype=", usr.types or types, usr.flags or flags
+    yield from _options(f"the options of {point}", flags, stack, top, drivers)
     kind = top.fact("type")
     if (verdict := _fits(kind, types)) is not Verdict.OK:
         reason = f"{by} says {','.join(types)}, but it is {kind}"
@@ -113,6 +122,39 @@ def _flags(settings: Settings, root: Layer) -> Iterator[Row]:
             yield Row(TITLE, "rootflags=", Verdict.UNKNOWN, f"cannot know what is on {reason}")
         return
     yield from _default(root, here, shown)
+
+
+def _options(
+    need: str, flags: tuple[str, ...], stack: Stack, top: Layer, drivers: Drivers
+) -> Iterator[Row]:
+    """Judge options of a mount that the running system's has not, by the words of its driver."""
+    kind = top.fact("type")
+    devices = [each for each in top.on if each.startswith("block:")]
+    if not kind or not devices or not flags or top.fact(POOLED):
+        return  # on a server, or mounted by a program of its own
+    shown = (*top.fact("options").split(","), *BTRFS_ONLY)  # which are judged otherwise
+    driver = next(
+        (found for each in top.asks for name in each.names if (found := drivers.content(name))),
+        None,
+    )
+    lost = mountoptions.unknown(flags, driver or b"", (*shown, *_booted_with(stack, top)))
+    if lost and driver is not None:
+        reason = f"the driver of {kind} has no option {', '.join(lost)}: the mount fails"
+        yield Row(TITLE, need, Verdict.MISSING, reason)
+    elif lost:
+        reason = (
+            f"cannot know whether {kind} has an option {', '.join(lost)}, since no module of it is "
+            "in the image: mount it so once"
+        )
+        yield Row(TITLE, need, Verdict.UNKNOWN, reason)
+
+
+def _booted_with(stack: Stack, top: Layer) -> tuple[str, ...]:
+    """Return the options of root that the running system has booted with."""
+    if ("INITPY_ROLE", "root") not in top.properties:
+        return ()
+    given = [each.value or "" for each in parse(stack.cmdline).parameters if each.key == FLAGS_OF]
+    return tuple(option for each in given for option in each.split(","))
 
 
 def _elsewhere(root: Layer, name: str, shown: str) -> Row:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from initpy.image.formats.archive import Archive
 from initpy.image.formats.kmodindex import Index, Table
 from initpy.image.formats.modbuild import ModuleBuild, read_build
-from initpy.image.formats.modinfo import ModuleInfo, read_module
+from initpy.image.formats.modinfo import ModuleInfo, plain, read_module
 from initpy.image.kernel.kmod import SUFFIXES, canonical
 from initpy.image.tree import File
 
@@ -79,6 +79,10 @@ class ModuleTree:
         if name not in self._modules:
             self._modules[name] = read_module(self._read(self.modules[name]))
         return self._modules[name]
+
+    def content(self, name: str) -> bytes:
+        """Return a module without its compression. Raises as `info` does."""
+        return plain(self._read(self.modules[name]))
 
     def build(self, name: str) -> ModuleBuild:
         """Return what tells builds of a module apart. Raises as `info` does."""
