@@ -15,6 +15,7 @@ from initpy.image.check import (
     fixedpaths,
     foreign,
     foreignlayers,
+    hazards,
     interpreter,
     keyboards,
     mounting,
@@ -102,6 +103,8 @@ def prove(
     if stack.tops and not userland.ours:
         rows.extend(foreign.rows(boot.rows(required=False), boot))
         rows.extend(foreignlayers.rows(archive, stack, boot, userland.programs, machine))
+    if boot.line is not None and stack.tops:
+        rows.extend(hazards.rows(boot.text, stack, archive))
     rows.extend(unified.overtaken(archive, stack, changed))
     if userland.ours and stack.tops:
         told = boot.rows(required=configured)

@@ -6,6 +6,7 @@ Tried with LVM 2.03: of all its settings, with odd values, only these and the fi
 
 from collections.abc import Callable, Iterator, Mapping
 
+from initpy.config.hostname import IN_IMAGE, of_file
 from initpy.image.check.proof import Verdict
 from initpy.image.content.lvmconf import Values
 from initpy.image.formats.archive import Archive
@@ -20,12 +21,22 @@ IN_THE_WAY: dict[str, tuple[Callable[[str], bool], str]] = {
     "activation/udev_rules": (
         lambda value: value == "0", "udev leaves alone what LVM activates"
     ),
+    "global/proc": (
+        lambda value: value.startswith("/") and value.rstrip("/") != "/proc",
+        "LVM ends, since it reads /proc there",
+    ),
     "devices/dir": (
         lambda value: value.startswith("/") and value.rstrip("/") != "/dev",
         "LVM looks for the devices of volumes there, and udev makes them in /dev",
     ),
 }  # fmt: skip
-CAREFUL = "config/abort_on_errors"
+# The same, where nothing tells whether it matters.
+DOUBTFUL = {
+    "config/abort_on_errors": ("1", "LVM ends at a setting that it does not know"),
+    "activation/udev_sync": ("0", "LVM does not wait for udev, which makes the devices of a pool"),
+    "log/report_command_log": ("1", "LVM ends at a selection or a column that it does not know"),
+}
+TAGS, HOST_TAGS, VOLUMES = "tags/", "tags/hosttags", "activation/volume_list"
 LOCKS, SMALLEST, READ_ONLY = (
     "global/locking_dir", "devices/pv_min_size", "activation/read_only_volume_list",
 )  # fmt: skip
@@ -54,12 +65,16 @@ def rows(
     for device in physical:
         yield from _size(settings, device)
     yield from _checks(settings, archive, targets)
-    if settings.get(CAREFUL) == ("1",):
+    for key, (doubtful, what) in DOUBTFUL.items():
+        if settings.get(key) == (doubtful,):
+            reason = f"cannot know: {what}. Remove it, and build the image again"
+            yield f"{_name(key)}={doubtful}", Verdict.UNKNOWN, reason
+    if VOLUMES not in settings and (tag := _tag(settings, archive)):
         reason = (
-            "cannot know whether LVM knows all settings: it ends at one that it does not. Remove "
-            "it, and build the image again"
+            f"cannot know: the host has a tag ({tag}), and LVM then activates only what has it, "
+            "too. Name the group in activation/volume_list, and build the image again"
         )
-        yield f"{_name(CAREFUL)}=1", Verdict.UNKNOWN, reason
+        yield "tags", Verdict.UNKNOWN, reason
     group, name = layer.property("DM_VG_NAME"), layer.property("DM_LV_NAME")
     listed = settings.get(READ_ONLY, ())
     if {group, f"{group}/{name}"} & {*listed} or any(each.startswith("@") for each in listed):
@@ -68,6 +83,20 @@ def rows(
             "read-only; take it off the list, and build the image again"
         )
         yield _name(READ_ONLY), Verdict.UNKNOWN, reason
+
+
+def _tag(settings: Mapping[str, Values], archive: Archive) -> str:
+    """Return a tag of the host: lvm.conf(5), tags; "" if it has none."""
+    entry = archive.get(IN_IMAGE)
+    host = of_file(entry.read().decode("utf-8", "replace")) if isinstance(entry, File) else ""
+    if settings.get(HOST_TAGS, ("0",)) != ("0",):
+        return HOST_TAGS
+    for key, values in settings.items():
+        name = key.removeprefix(TAGS)
+        hosts = settings.get(f"{key}/host_list")
+        if name != key and "/" not in name and not values and (hosts is None or host in hosts):
+            return name
+    return ""
 
 
 def _locks(settings: Mapping[str, Values], archive: Archive) -> Iterator[Judged]:

@@ -91,6 +91,8 @@ class _Reader:
         name = self._token.text.strip("/")
         self._next()
         if self._token.kind == "{":
+            if self._inside == ["tags"]:
+                self.found[f"tags/{name}"] = ()  # a tag of the host, which may say nothing else
             self._inside.append(name)
             self._next()
             return
@@ -126,6 +128,10 @@ def read(text: str) -> dict[str, Values]:
     return reader.found
 
 
+READAHEAD = "activation/readahead"
+CHOICES = {
+    "activation/activation_mode": ("degraded", "complete", "partial"), READAHEAD: ("auto", "none"),
+}  # fmt: skip
 # How report(7) writes sizes: a letter, maybe with a number before it.
 UNITS = re.compile(r"(?:\d+(?:\.\d*)?)?[hrbskmgtpe]", re.IGNORECASE)
 
@@ -153,6 +159,10 @@ def refusal(settings: Mapping[str, Values]) -> str:
         return "devices/scan is empty"
     if not _are_types(settings.get("devices/types", ("any", "1"))):
         return "devices/types has no name with a number of partitions behind it"
+    for key, words in CHOICES.items():
+        value = " ".join(settings.get(key, words[:1]))
+        if value not in words and not (key == READAHEAD and value.isdigit()):
+            return f"{key} has {value!r}, which is none of {', '.join(words)}"
     units = settings.get("global/units", ("r",))
     if units != ("",) and not UNITS.fullmatch(" ".join(units)):
         return f"global/units has {' '.join(units)!r}, which is no unit of sizes"
