@@ -4,10 +4,11 @@ kernel-parameters.txt. What the running system has been booted with leads to its
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from initpy.config.commandline import FALSE, parse
+from initpy.config.textlines import lines
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.formats.archive import Archive
 from initpy.image.stack.keyboards import only_for_keyboards
@@ -56,7 +57,8 @@ HAZARDS = (
     Hazard("initcall_blacklist", bool, "", Verdict.UNKNOWN, "leaves out the start of a driver"),
     Hazard("noapic", lambda _: True, "", Verdict.UNKNOWN, "may keep drivers from interrupts"),
 )  # fmt: skip
-DELAY, LIMIT = "udev.exec_delay", "udev.event_timeout"
+UDEV_CONF = "/etc/udev/udev.conf"
+OF_UDEVD = DELAY, LIMIT = "udev.exec_delay", "udev.event_timeout"
 SHORTEST = 10  # seconds, within which most drivers are loaded
 
 
@@ -86,12 +88,23 @@ def rows(text: str, stack: Stack, archive: Archive) -> Iterator[Row]:
         yield Row(TITLE, each.key, each.verdict, reason)
     if (size := _bytes(said.get(MEMORY))) is not None:
         yield from _memory(size, archive)
-    for key in (DELAY, f"rd.{DELAY}", LIMIT, f"rd.{LIMIT}"):
-        value = said.get(key) or ""
-        slow = key.endswith(DELAY) and value.isdigit() and int(value) > 0
-        if slow or (key.endswith(LIMIT) and value.isdigit() and int(value) < SHORTEST):
+    keys = (*OF_UDEVD, *(f"rd.{each}" for each in OF_UDEVD))
+    yield from _udevd(TITLE, ((key, said.get(key)) for key in keys))
+    entry = archive.get(UDEV_CONF)
+    text = entry.read().decode("utf-8", "replace") if isinstance(entry, File) else ""
+    pairs = (line.partition("=")[::2] for line in lines(text))
+    named = ((f"udev.{key.strip()}", value.strip(" \t\"'")) for key, value in pairs)
+    yield from _udevd(UDEV_CONF, named)
+
+
+def _udevd(title: str, given: Iterable[tuple[str, str | None]]) -> Iterator[Row]:
+    """Judge what makes udevd wait too long, or not long enough (udev.conf(5))."""
+    for key, value in given:
+        number = int(value) if value and value.isdigit() else None
+        slow = key.endswith(DELAY) and bool(number)
+        if slow or (key.endswith(LIMIT) and number is not None and number < SHORTEST):
             what = "has udevd wait before each event" if slow else "has udevd end long events"
-            yield Row(TITLE, key, Verdict.WARNING, f"{key}={value} {what}: root may not appear")
+            yield Row(title, key, Verdict.WARNING, f"{key}={value} {what}: root may not appear")
 
 
 def _said(text: str) -> dict[str, str | None]:

@@ -50,7 +50,7 @@ class Userland:
         found = tuple(self._job_files())
         self.ours = bool(found)
         # Another generator sets up layers in its own way, but needs the same programs.
-        self.jobs = found or tuple(_project_jobs())
+        self.jobs = found or tuple(project_jobs())
 
     def named_by_id(self, *texts: str) -> None:
         """Note whether one of the texts that name devices needs what rules find out of a disk."""
@@ -60,7 +60,7 @@ class Userland:
         """Yield the rows for each layer that the kernel does not set up by itself."""
         yield from self.unusable
         if self.ours and boot.settings.check is not None:
-            yield from filechecks.rows(stack, self.jobs, _project_jobs(), self.programs)
+            yield from filechecks.rows(stack, self.jobs, project_jobs(), self.programs)
         for layer in stack.layers:
             if layer.kind is Kind.FILESYSTEM and (layer.fact(KEY) or layer.fact(HEADER_OF)):
                 continue  # the engine mounts it itself to read the file
@@ -260,7 +260,8 @@ def _parse(path: str, kind: str, content: bytes) -> JobFile:
         raise InputError(path, str(error), "a job file as JSON") from None
 
 
-def _project_jobs() -> Iterator[JobFile]:
+def project_jobs() -> Iterator[JobFile]:
+    """Yield initpy's own job files."""
     folder = project_folder("jobs")
     for path in sorted((*folder.glob("*.toml"), *Path(folder, "extra").glob("*.toml"))):
         yield load_job_file(path)

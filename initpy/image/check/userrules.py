@@ -11,6 +11,7 @@ from functools import cached_property, partial
 from initpy.config.jobs import JobFile
 from initpy.image.check.machine import Machine
 from initpy.image.check.proof import Row, Verdict
+from initpy.image.check.userland import project_jobs
 from initpy.image.formats.archive import Archive
 from initpy.image.formats.udevrules import Rule, Token, reached, read
 from initpy.image.stack.blocks import KEPT
@@ -52,7 +53,8 @@ class UserRules:
     ) -> None:
         """`ours`: initpy built the image. `by_path`: the boot names devices by links in /dev."""
         self._archive = archive
-        self._named = {rule for each in jobs for rule in each.image.rules}
+        files = (*jobs, *project_jobs())
+        self._named = {rule for each in files for rule in each.image.rules}
         self._machine = machine
         self._ours = ours
         self._by_path = by_path

@@ -9,7 +9,7 @@ from initpy.image.check import hazards
 from initpy.image.check.proof import Verdict
 from initpy.image.formats.archive import Archive
 from initpy.image.stack.layers import Kind, Layer, Stack
-from initpy.image.tree import File
+from initpy.image.tree import File, Folder
 
 MISSING, UNKNOWN, WARNING = Verdict.MISSING, Verdict.UNKNOWN, Verdict.WARNING
 IMAGE = Archive(Path("x.img"), 10 << 20, entries={"/big": File(bytes(30 << 20))})
@@ -60,3 +60,13 @@ def test_a_parameter_that_keeps_the_kernel_from_root(
     rows = [*hazards.rows(words, stack(*buses, running=running), IMAGE)]
     assert [row.verdict for row in rows] == verdicts
     assert all("remove it" in row.reason for row in rows if row.verdict is UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("text", "verdicts"),
+    [("event_timeout=1\n", [WARNING]), ("exec_delay=500\n", [WARNING]), ("udev_log=3\n", [])],
+)
+def test_udevd_may_be_told_to_wait(text: str, verdicts: list[Verdict]) -> None:
+    folders = {each: Folder() for each in ("/etc", "/etc/udev")}
+    image = replace(IMAGE, entries={**folders, "/etc/udev/udev.conf": File(text.encode())})
+    assert [row.verdict for row in hazards.rows("", stack(), image)] == verdicts

@@ -185,6 +185,9 @@ TABLE: list[tuple[str, Files, Verdict]] = [
     (STACK, modprobe("alias fs-ext* off\n"), MISSING),
     (STACK, modprobe("alias fs-ext4 ext4\n"), OK),
     (STACK, modprobe("softdep ext4 pre: nonesuch\noptions raid1 none=1\n"), OK),
+    (STACK, modprobe("options md-mod start_dirty_degraded=yes\n"), MISSING),  # an int
+    (STACK, modprobe("options md_mod start_dirty_degraded=1 nonesuch=x\n"), OK),
+    (STACK, modprobe("options md_mod create_on_open=perhaps\n"), MISSING),  # a bool
     (STACK, {"/usr/lib/modprobe.d/mine.conf": "install raid1 /bin/false\n"}, MISSING),
     (STACK, {"/usr/lib/modprobe.d/mine.conf": "install raid1 /bin/false\n", **modprobe("")}, OK),
     (STACK, {"/usr/lib/modprobe.d/mine.conf": "install raid1 /bin/false\n",
