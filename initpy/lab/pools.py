@@ -18,7 +18,10 @@ def pool(layer: Layer, devices: list[str], keys: Mapping[str, str]) -> Iterator[
         yield f"echo 0x{layer.host_id} >{_HOST_ID}"
     name = _words(layer.name)
     # -f: on partitions of equal size without a type of ZFS. -d: no features are of interest.
-    vdevs = " ".join([layer.profile, *devices]).strip()
+    named = [*zip(layer.on, devices, strict=True)]
+    logs = [node for name, node in named if name in layer.log]
+    vdevs = " ".join([layer.profile, *(node for _, node in named if node not in logs)]).strip()
+    vdevs += f" log {' '.join(logs)}" if logs else ""
     yield f"zpool create -f -m none -O atime=off -o cachefile=none {name} {vdevs}"
     for dataset in layer.datasets:
         yield from _dataset(layer, dataset, keys)

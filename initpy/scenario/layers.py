@@ -94,6 +94,7 @@ def read_layers(
             host_id=host_id(table),
             bootfs=table.string("bootfs", ""),
             profile=table.choice("profile", ZFS_PROFILES if kind == ZFS else PROFILES, ""),
+            log=table.strings("log"),
             subvolume=table.string("subvolume", ""),
             subvolumes=table.strings("subvolumes"),
             default=table.boolean("default", False),
@@ -216,6 +217,8 @@ def _check_layer(table: Table, layer: Layer, files: tuple[tuple[str, str], ...])
         raise table.wrong("holds", "root, usr or files on a file system only")
     if layer.system and layer.holds != "root":
         raise table.wrong("system", '`holds = "root"` beside it')
+    if not set(layer.log) <= set(layer.on if layer.kind == ZFS else ()):
+        raise table.wrong("log", "names of `on`, for a ZFS pool only")
     if layer.kind == ZFS:
         check_pool(table, layer)
     elif (layer.profile or layer.subvolume or layer.subvolumes) and layer.kind != "btrfs":

@@ -162,6 +162,7 @@ class Layer:
     files: tuple[tuple[str, str], ...] = ()  # extra files on the file system
     programs: tuple[str, ...] = ()  # extra programs there, with their libraries
     profile: str = ""  # of a btrfs on several devices
+    log: tuple[str, ...] = ()  # those of a ZFS pool's devices that have its log
     subvolume: str = ""  # btrfs: the subvolume for the content
     subvolumes: tuple[str, ...] = ()  # btrfs: further ones, empty unless the content goes there
     default: bool = False  # it is the default subvolume

@@ -66,7 +66,7 @@ def volumes(table: Table, taken: set[str]) -> tuple[tuple[str, int], ...]:
 
 def check_pool(table: Table, layer: Layer) -> None:
     """Reject a pool that zpool would not create."""
-    if len(layer.on) < LEAST[layer.profile]:
+    if len(layer.on) - len(layer.log) < LEAST[layer.profile]:
         least = LEAST[layer.profile]
         raise table.wrong("on", f"{least} names or more for {layer.profile or 'a pool'}")
     if not layer.datasets and not layer.volumes:

@@ -161,6 +161,7 @@ def _layer(layer: Layer) -> Iterator[list[str]]:
         *_pair("host-id", layer.host_id, ""),
         *_pair("bootfs", layer.bootfs, ""),
         *_pair("profile", layer.profile, ""),
+        *_pair("log", layer.log, ()),
         *_pair("subvolume", layer.subvolume, ""),
         *_pair("subvolumes", layer.subvolumes, ()),
         *_pair("default", layer.default, False),

@@ -19,11 +19,20 @@ def there(world: World, pool: PoolPlan, nodes: tuple[str, ...]) -> list[Place]:
 
 
 def state(pool: PoolPlan, present: list[Place]) -> str:
-    """The health that an import would give it (zpoolconcepts(7))."""
-    missing = len(pool.on) - len(present)
+    """The health that an import would give it (zpoolconcepts(7)).
+
+    A log that is missing is no reason for a degraded pool: what it holds would be lost.
+    """
+    missing = [each for each in pool.on if each not in present]
     if not missing:
         return "ONLINE"
-    return "DEGRADED" if missing <= spare(pool) else "UNAVAIL"
+    spared = len(missing) <= spare(pool) and not lost_log(pool, present)
+    return "DEGRADED" if spared else "UNAVAIL"
+
+
+def lost_log(pool: PoolPlan, present: list[Place]) -> bool:
+    """Whether a disk of its log is missing."""
+    return any(each not in present for each in pool.logs)
 
 
 def import_pool(world: World, udev: Udev, pool: PoolPlan, present: list[Place]) -> None:

@@ -71,10 +71,12 @@ def _described(world: World, pool: PoolPlan, present: list[Place]) -> str:
         lines.append("status: One or more devices are missing from the system.")
     elif _foreign(world, pool):
         lines.append(FOREIGN.rstrip())
-    lines += [" config:", "", f"\t{pool.name}  {health}"]
-    for number, place in enumerate(pool.on):
+    why = "  missing device" if health == "UNAVAIL" else ""
+    lines += [" config:", "", f"\t{pool.name}  {health}{why}"]
+    for number, place in enumerate((*pool.data, *pool.logs)):
         block = world.of(place) if place in present else None
         name, how = (block.name, "ONLINE") if block is not None else (str(number + 10), "UNAVAIL")
+        lines += ["\tlogs\t"] if number == len(pool.data) else []
         lines.append(f"\t    {name}  {how}")
     return "\n".join([*lines, "", ""])
 
@@ -92,7 +94,12 @@ def _import(world: World, udev: Udev, call: Call, pool: PoolPlan, present: list[
                       f"from another system.\nLast accessed by other (hostid={pool.host_id}) at "
                       "Mon Nov 30 12:00:00 2026\nThe pool can be imported, use 'zpool import -f' "
                       "to import the pool.")  # fmt: skip
-    if pools.state(pool, present) == "UNAVAIL":
+    without_log = "-m" in call.words and pools.state(pool, [*present, *pool.logs]) != "UNAVAIL"
+    if pools.lost_log(pool, present) and not without_log:
+        return Answer(1, complaints="The devices below are missing or corrupted, use '-m' to "
+                      f"import the pool anyway:\n\t    log [log]\n\ncannot import '{pool.name}': "
+                      "one or more devices is currently unavailable")  # fmt: skip
+    if pools.state(pool, present) == "UNAVAIL" and not without_log:
         return Answer(1, complaints=f"cannot import '{pool.name}': one or more devices is "
                       "currently unavailable")  # fmt: skip
     if any(each.plan.name == pool.name for each in world.pools.values()):

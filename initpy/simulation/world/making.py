@@ -294,6 +294,8 @@ class _Maker:
         pool = PoolPlan(
             layer.name, guid, on, layer.profile, [], layer.host_id,
             f"{layer.name}/{layer.bootfs}" if layer.bootfs else "",
+            logs=tuple(place for name, place in zip(layer.on, on, strict=True)
+                       if name in layer.log),
         )  # fmt: skip
         given = {each.name: each for each in layer.datasets}
         names = {

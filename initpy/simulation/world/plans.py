@@ -237,6 +237,12 @@ class PoolPlan:
     host_id: str  # of the system that used it last and did not export it
     bootfs: str  # with the pool's name
     volumes: tuple[Place, ...] = ()  # block devices of their own
+    logs: tuple[Place, ...] = ()  # those of `on` that have the log
+
+    @property
+    def data(self) -> tuple[Place, ...]:
+        """Its disks without those that have only the log."""
+        return tuple(each for each in self.on if each not in self.logs)
 
 
 Content = FileSystem | Member | Header | PhysicalPlan | Table | Joined | JournalPlan | PoolPlan

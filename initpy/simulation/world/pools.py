@@ -10,8 +10,8 @@ SPARE = {"": 0, "raidz": 1, "raidz2": 2, "raidz3": 3}
 
 
 def spare(pool: PoolPlan) -> int:
-    """How many of its disks a pool can do without."""
-    return len(pool.on) - 1 if pool.profile == "mirror" else SPARE[pool.profile]
+    """How many of its disks a pool can do without, besides those of its log."""
+    return len(pool.data) - 1 if pool.profile == "mirror" else SPARE[pool.profile]
 
 
 @dataclass(slots=True, eq=False)

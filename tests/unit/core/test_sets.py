@@ -21,6 +21,39 @@ IMPORT, DEGRADED, LIST = (
 )
 WHOLE = "   pool: rpool\n     id: 77\n  state: ONLINE\n"
 LACKING = "  state: DEGRADED\n\trpool  DEGRADED\n\t  vda  ONLINE\n\t  1234  UNAVAIL\n"
+# As zpool 2.1 prints it, of pools with a disk removed that has nothing but the log, or a cache.
+LOG_LOST = """   pool: rpool
+     id: 77
+  state: UNAVAIL
+status: One or more devices are missing from the system.
+ action: The pool cannot be imported. Attach the missing
+\tdevices and try again.
+ config:
+
+\trpool       UNAVAIL  missing device
+\t  virtio-b  ONLINE
+\tlogs\t
+{lost}
+\tAdditional devices are known to be part of this pool, though their
+\texact configuration cannot be determined.
+"""
+ONE_LOG = "\t  virtio-c  UNAVAIL\n"
+TWO_LOGS = (
+    "\t  mirror-1                UNAVAIL  insufficient replicas\n\t    virtio-d  UNAVAIL\n"
+    "\t    13012746765656935608  UNAVAIL\n"
+)
+CACHE_LOST = """   pool: rpool
+     id: 77
+  state: ONLINE
+status: One or more devices contains corrupted data.
+ action: The pool can be imported using its name or numeric identifier.
+ config:
+
+\trpool       ONLINE
+\t  virtio-d  ONLINE
+\tcache
+\t  virtio-e
+"""
 IMPORTED = "other\t78\t-\nrpool\t77\trpool/ROOT/debian\n"
 OPEN = "rpool\t-\t-\ton\tnone\nrpool/ROOT/debian\t-\t-\tnoauto\t/\n"
 LOCKED = "rpool/ROOT/debian\tunavailable\trpool/ROOT\tnoauto\t/\n"
@@ -226,6 +259,42 @@ def test_a_pool_that_cannot_be_imported_is_left_alone() -> None:
     desk.wait(200)
     assert not desk.runs(IMPORT)
     assert not desk.runs(DEGRADED)
+
+
+@pytest.mark.parametrize("lost", [ONE_LOG, TWO_LOGS])
+@pytest.mark.parametrize("said", [False, True])
+def test_a_pool_without_its_log_is_imported_only_if_the_user_says_so(lost: str, said: bool) -> None:
+    without = f"zfs-import-without-log@{SET}"
+    desk = desk_for("root=ZFS=rpool/ROOT/debian" + " zfs_missing_log=1" * said)
+    desk.see(part("vdb"))
+    loaded(desk).end(EXAMINE, 0, LOG_LOST.format(lost=lost))
+    desk.wait(29)
+    assert not desk.runs(without)
+    desk.wait(31)
+    [run] = desk.runs(without)
+    assert ("-m" in run.argv) is said
+    assert not desk.runs(IMPORT) and not desk.runs(DEGRADED)
+    if not said:
+        complaint = "The devices below are missing or corrupted, use '-m' to import the pool anyway"
+        desk.give(JobEnded(without, run.run, 1, "", complaint, complaint))
+        desk.wait(200)
+        assert "zpool import -N -m 77" in str(desk.log)
+
+
+def test_a_pool_that_lacks_more_than_its_log_is_not_imported() -> None:
+    desk = desk_for("root=ZFS=rpool/ROOT/debian zfs_missing_log=1")
+    desk.see(part("vdb"))
+    text = LOG_LOST.format(lost=ONE_LOG).replace("virtio-b  ONLINE", "virtio-b  UNAVAIL")
+    loaded(desk).end(EXAMINE, 0, text)
+    desk.wait(200)
+    assert not desk.runs(f"zfs-import-without-log@{SET}")
+
+
+def test_a_pool_does_not_wait_for_its_cache() -> None:
+    desk = desk_for()
+    desk.see(part("vdd"))
+    loaded(desk).end(EXAMINE, 0, CACHE_LOST)
+    assert desk.runs(IMPORT)
 
 
 def test_a_part_that_is_wiped_or_gone_is_a_part_no_more() -> None:

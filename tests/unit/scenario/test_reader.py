@@ -103,6 +103,7 @@ def test_a_good_file_becomes_values(tmp_path: Path) -> None:
         ('holds = "root"', 'holds = "home"', ":18: layer[2].holds: 'home': expected one of"),
         ('holds = "root"', 'holds = "var"', "layer[2].holds: 'var': expected a `system` on an"),
         ('holds = "root"', 'holds = "root"\nsubvolumes = ["a"]', "expected btrfs for a profile or"),
+        ('holds = "root"', 'holds = "root"\nlog = ["a"]', "expected names of `on`, for a ZFS pool"),
         ("[[fault]]", "[[fault]", ":23: '[[fault]': expected TOML"),
         ('title = "a disk"', "", ": title: nothing: expected a text"),
         ("[expect]", '[[damage]]\ndisk = "c"\n[expect]', ":27: damage[1].disk: 'c': expected one"),
