@@ -47,6 +47,9 @@ def rows(
         )
         verdict = Verdict.MISSING if required else Verdict.WARNING
         yield Row(TITLE, "its kernel", verdict, reason)
+    elif line.imageless:
+        reason = f"{line.imageless} names no image: it needs `initramfs FILE followkernel`"
+        yield Row(TITLE, "its image", Verdict.WARNING, reason)
     elif not line.images and line.loader in LISTING and line.is_for(kernel):
         reason = f"{line.origin} starts the kernel without any image; it needs an `initrd` line"
         yield Row(TITLE, "its image", Verdict.WARNING, reason)

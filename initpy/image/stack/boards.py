@@ -19,6 +19,7 @@ ENVIRONMENTS = ("/boot/uEnv.txt", "/boot/firmware/uEnv.txt", "/boot/uboot/uEnv.t
 FLASH_KERNEL = "/etc/default/flash-kernel"
 KBOOT = ("/etc/kboot.conf", "/boot/kboot.conf")
 FIRMWARE = ("/boot/firmware", "/boot")  # of a Raspberry Pi
+LOADING = ("initramfs", "ramfsfile", "auto_initramfs")  # of config.txt
 NO_KERNEL = ("default", "timeout", "message", "root")  # of kboot.conf
 # A partition of Petitboot before a path: sda2:/boot/vmlinux.
 PARTITION = re.compile(r"^[^/:]+:")
@@ -77,6 +78,21 @@ def _kboot(system: System, base: str) -> Iterator[CommandLine]:
                               "Petitboot")  # fmt: skip
 
 
+def imageless(system: System, base: str) -> str:
+    """Return the config.txt of a Raspberry Pi that has the firmware load no image; "" for none.
+
+    What only some boards read counts as well.
+    """
+    for folder in FIRMWARE:
+        text = system.text(f"{base}{folder}/config.txt")
+        if text is None:
+            continue
+        words = [each.replace("=", " ").split() for each in lines(text)]
+        found = (each for each in words if each[:1] and each[0] in LOADING and each[1:2] != ["0"])
+        return "" if any(found) else f"{folder}/config.txt"
+    return ""
+
+
 def _firmware(system: System, base: str) -> Iterator[CommandLine]:
     """Yield the file that config.txt names in place of cmdline.txt, for all boards."""
     for folder in FIRMWARE:
@@ -89,4 +105,7 @@ def _firmware(system: System, base: str) -> Iterator[CommandLine]:
                 said = value.strip()
         text = system.text(f"{base}{folder}/{said}") if said else None
         if text is not None:
-            yield CommandLine(" ".join(text.split()), f"{folder}/{said}", loader="firmware")
+            yield CommandLine(
+                " ".join(text.split()), f"{folder}/{said}", loader="firmware",
+                imageless=imageless(system, base),
+            )  # fmt: skip

@@ -28,7 +28,8 @@ class CommandLine:
 
     `kernel` is a path as the boot loader writes it, or a release; "" if the line is for every
     kernel. `loader` is the kind of the file, `in_use` whether it started the running system.
-    `release` is what the kernel's file says of itself; "" if it is unknown.
+    `release` is what the kernel's file says of itself; "" if it is unknown. `imageless` is a file
+    of a loader that starts kernels without any image, for a line without images of its own.
     """
 
     text: str
@@ -38,6 +39,7 @@ class CommandLine:
     loader: str = ""
     in_use: bool = False
     release: str = ""
+    imageless: str = ""
 
     def starts(self, image: str) -> int:
         """Return how many parts of an image's path the entry names, from its end; 0 for none."""

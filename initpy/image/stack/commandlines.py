@@ -66,7 +66,9 @@ def command_lines(system: System, base: str = "") -> tuple[CommandLine, ...]:
     for path, loader in FOR_ALL.items():
         text = system.text(base + path)
         if text is not None:
-            found.append(CommandLine(without_comments(text), path, loader=loader))
+            bare = boards.imageless(system, base) if loader == "firmware" else ""
+            line = CommandLine(without_comments(text), path, loader=loader, imageless=bare)
+            found.append(line)
     unified = otherconfigs.unified(system, base)
     found += [CommandLine(text, path, loader="unified") for path, text in unified]
     running = None if base else system.text(RUNNING)

@@ -234,6 +234,7 @@ def _command_line(content: dict[str, Any]) -> CommandLine:
         _text(content.get("loader", "")),
         bool(content.get("in_use")),
         _text(content.get("release", "")),
+        _text(content.get("imageless", "")),
     )
 
 

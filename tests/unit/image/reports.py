@@ -162,6 +162,7 @@ def cloned(system: FakeSystem) -> None:
 
 BY_UUID = grub(f"root=UUID={ROOT} ro")
 GOOD = {"files": BY_UUID}
+PI = {"/boot/firmware/cmdline.txt": f"console=tty1 root=PARTUUID={PART} rootwait\n"}
 ON_ZFS = grub("root=ZFS=rpool/ROOT/pve-1 ro")
 BOOT = "UUID=AAAA-BBBB /boot vfat defaults 0 2\n"
 
@@ -195,6 +196,11 @@ REPORTS = {
         "propolis 590", plain, ("command line", "its image", WARNING), GOOD,
         {"/boot/grub/grub.cfg": f"menuentry U {{\nlinux /boot/vmlinuz-{VERSION} "
                                 f"root=PARTUUID={PART}\n}}\n"},
+    ),
+    "the firmware of a Raspberry Pi loads no image": Report(
+        "raspiblitz 2516", plain, ("command line", "its image", WARNING),
+        {"files": {**PI, "/boot/firmware/config.txt": "[all]\ninitramfs i.img followkernel\n"}},
+        {**PI, "/boot/firmware/config.txt": "#initramfs i.img\nauto_initramfs=0\n"},
     ),
     "crc32c is in use and not in the image": Report(
         "digitalocean-debian-to-arch 52", plain, ("vda2", "crypto-crc32c", MISSING), {"lacks": ()},
