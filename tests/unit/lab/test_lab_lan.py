@@ -4,7 +4,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-from initpy.lab.servermachine import commands
+from initpy.lab.serverscripts import commands
 from initpy.lab.switch import Switch
 from initpy.scenario.servers import Nic, Server, Times
 
