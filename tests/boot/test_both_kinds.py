@@ -9,7 +9,8 @@ from initpy.lab.prepare import prepare
 from initpy.lab.run import Manner, run_scenario
 from initpy.scenario.model import MachineKind
 from initpy.scenario.parse import load_scenario
-from initpy.simulation.journal.agree import Course, course, disagreements
+from initpy.simulation.journal.agree import disagreements
+from initpy.simulation.journal.course import Course, course
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 # A file system, layers on each other, a late disk.

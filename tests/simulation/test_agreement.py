@@ -10,7 +10,8 @@ from courses import ANOTHER_COURSE
 from initpy.cli.reading import read_journal
 from initpy.scenario.model import Outcome
 from initpy.scenario.parse import load_scenario
-from initpy.simulation.journal.agree import ASKING, Decision, compare, course, disagreements
+from initpy.simulation.journal.agree import ASKING, compare, disagreements
+from initpy.simulation.journal.course import Decision, course
 from initpy.simulation.machine.run import simulate
 from initpy.simulation.world.world import ENGINE_SECONDS
 
