@@ -14,9 +14,7 @@ nothing else is left that could. Without any name all complete groups are.
 from collections.abc import Iterable, Iterator
 
 from initpy.core.devices.graph import Device
-from initpy.core.devices.names import Naming
 from initpy.core.events import JobEnded
-from initpy.core.explanation import Advice
 from initpy.core.jobs.definitions import Strategy
 from initpy.core.jobs.handler import Handler
 from initpy.core.jobs.hold_table import DeadlineKind
@@ -28,8 +26,15 @@ from initpy.core.state.context import Context
 from initpy.core.storage.assembly import Plan, is_due, left, starting, wait_afresh
 from initpy.core.storage.lvm import foreign_groups, same_name, unseen
 from initpy.core.storage.lvm.looked_into import beside_a_look, looked_into, named
-from initpy.core.storage.lvm.names import volume_of
 from initpy.core.storage.lvm.state import COMPLETE, INCOMPLETE, groups_of, own
+from initpy.core.storage.lvm.told import (
+    about_volume,
+    advice,
+    group_of,
+    our_parameter,
+    part_of,
+    remarks_of,
+)
 
 # How long nothing may be at work before a group that root= does not name is tried.
 OTHERS = Plan(5.0, rank=2, kind=DeadlineKind.LAST_RESORT)
@@ -37,8 +42,6 @@ OTHERS = Plan(5.0, rank=2, kind=DeadlineKind.LAST_RESORT)
 FOREIGN = Plan(5.0, rank=3, kind=DeadlineKind.LAST_RESORT)
 # An incomplete group waits for arrays that are still to start.
 GROUP_RANK = 1
-# What LVM adds to a message: of no use here.
-_HINTS = ("See ", "Use --select ")
 # pvscan(8): nothing but facts, for udev; without it, what it thinks of the device.
 FACTS_ONLY = "--udevoutput"
 
@@ -62,8 +65,8 @@ def technology() -> Technology:
 def handlers() -> dict[Strategy, Handler]:
     """The handlers of the LVM jobs."""
     return {
-        Strategy.GROUP_SCAN: Handler(_scan, _scanned, advice=_advice),
-        Strategy.GROUP_ACTIVATE: Handler(_activate, _activated, left, advice=_about_volume),
+        Strategy.GROUP_SCAN: Handler(_scan, _scanned, advice=advice),
+        Strategy.GROUP_ACTIVATE: Handler(_activate, _activated, left, advice=about_volume),
         Strategy.GROUP_START: Handler(_start, _activated, left),
     }
 
@@ -163,7 +166,7 @@ def _scanned(context: Context, instance: Instance, event: JobEnded) -> None:
 
 
 def _explained(context: Context, instance: Instance, event: JobEnded) -> None:
-    why = "; ".join(_remarks(f"{event.complaints}\n{event.output}")) or "no reason given"
+    why = "; ".join(remarks_of(f"{event.complaints}\n{event.output}")) or "no reason given"
     context.machine.move(instance, Stimulus.RETRY, why)
     if event.status == 0:
         foreign_groups.left_alone(context, instance, why)
@@ -178,7 +181,7 @@ def _explained(context: Context, instance: Instance, event: JobEnded) -> None:
 
 def _activate(context: Context, instance: Instance) -> None:
     """A group is complete: activate it once, unless root= names another one."""
-    group = _group(context, instance, COMPLETE)
+    group = group_of(context, instance, COMPLETE)
     if group is None:
         return
     owner = foreign_groups.owner(context, context.device(instance), group)
@@ -214,7 +217,7 @@ def _activate(context: Context, instance: Instance) -> None:
 
 def _start(context: Context, instance: Instance) -> None:
     """A group is incomplete: wait for the rest, then activate what can be."""
-    group, lvm = _group(context, instance, INCOMPLETE), own(context)
+    group, lvm = group_of(context, instance, INCOMPLETE), own(context)
     if group is None:
         return
     owner = foreign_groups.owner(context, context.device(instance), group)
@@ -246,10 +249,10 @@ def _other(context: Context, instance: Instance, group: str) -> str:
     """Why another instance acts for this group; empty when this one does."""
     speakers = own(context).speakers
     for each in _pending(context, group, Strategy.GROUP_ACTIVATE):
-        if _group(context, each, COMPLETE) == group:
+        if group_of(context, each, COMPLETE) == group:
             return f"{group} is complete by now"
     first = context.machine.find(speakers.get(group, "")) or instance
-    if first is not instance and first.expected and _group(context, first, INCOMPLETE) == group:
+    if first is not instance and first.expected and group_of(context, first, INCOMPLETE) == group:
         return f"{group} is incomplete, as {first.subject} has shown"
     speakers[group] = instance.key
     return ""
@@ -258,8 +261,8 @@ def _other(context: Context, instance: Instance, group: str) -> str:
 def _activated(context: Context, instance: Instance, event: JobEnded) -> None:
     """LVM has done what it could; its complaints name the volumes that are missing."""
     lvm, incomplete = own(context), instance.strategy is Strategy.GROUP_START
-    group = _group(context, instance, INCOMPLETE if incomplete else COMPLETE)
-    remarks = _remarks(event.complaints)
+    group = group_of(context, instance, INCOMPLETE if incomplete else COMPLETE)
+    remarks = remarks_of(event.complaints)
     foreign_groups.complain(context, remarks)
     if event.status and group and same_name.refused(context, event, group):
         context.assemblies.forget(instance)  # it has not started
@@ -272,7 +275,7 @@ def _activated(context: Context, instance: Instance, event: JobEnded) -> None:
     missing = [each for each in remarks if "is missing PV" in each]
     if event.status:
         why = "; ".join(dict.fromkeys((*missing, *remarks[-1:])))
-        event = event._replace(error=_our_parameter(why))
+        event = event._replace(error=our_parameter(why))
     for each in missing if event.status == 0 else ():
         context.report(each)
     if incomplete and event.status > 0:
@@ -292,13 +295,8 @@ def _at_work(context: Context, group: str) -> Instance | None:
     """The job that is activating the complete group."""
     pending = _pending(context, group, Strategy.GROUP_ACTIVATE)
     return next(
-        (each for each in pending if each.busy and _group(context, each, COMPLETE) == group), None
+        (each for each in pending if each.busy and group_of(context, each, COMPLETE) == group), None
     )
-
-
-def _group(context: Context, instance: Instance, key: str) -> str | None:
-    device = context.device(instance)
-    return device.properties.get(key) if device else None
 
 
 def _wanted(context: Context, group: str) -> bool:
@@ -337,65 +335,3 @@ def _command(context: Context, instance: Instance, group: str = "") -> tuple[str
         "{mode}": ["--activationmode", policy.mode] if policy.mode else [],
     }
     return unseen.without(context, command(context, instance, several))
-
-
-def _remarks(text: str) -> list[str]:
-    """What LVM said, each remark once, without what only its own log needs."""
-    lines = [line.strip().removeprefix("WARNING: ") for line in text.splitlines()]
-    bare = [line.partition("] ")[2] if line.startswith("pvscan[") else line for line in lines]
-    said = (line.rstrip(".") for line in bare if line and not line.startswith(_HINTS))
-    return list(dict.fromkeys(said))
-
-
-def _our_parameter(text: str) -> str:
-    return text.replace("--activationmode partial", "rd.lvm.activationmode=partial")
-
-
-def part_of(context: Context, device: Device) -> str:
-    """What a physical volume is a part of, if others are missing."""
-    group = _incomplete(context, device)
-    return f"volume group {group}, which is incomplete" if group else ""
-
-
-def _incomplete(context: Context, device: Device) -> str:
-    """The volume group of a physical volume, if it lacks others; else empty.
-
-    Each volume tells what there was when it was looked at: a later one may have completed it.
-    """
-    group = device.properties.get(INCOMPLETE, "")
-    if group and any(each.properties.get(COMPLETE) == group for each in context.devices):
-        return ""
-    return group
-
-
-def _about_volume(context: Context, instance: Instance) -> Iterator[Advice]:
-    """What to do if root= names a volume of an active group that has not shown."""
-    root, group = context.settings.root, _group(context, instance, COMPLETE)
-    named = volume_of(root.value) if root is not None and root.naming is Naming.PATH else None
-    if named is None or named[0] != group or not instance.succeeded or context.goals.root_matches:
-        return
-    volume = "/".join(named)
-    yield Advice(
-        f'The group {group} is active and shows no volume {named[1]}. The flag "activation skip" '
-        f"of a thin snapshot keeps one inactive, unless rd.lvm.lv={volume} names it:",
-        (
-            (
-                f"lvm lvs -o name,skip_activation {group}",
-                "all its volumes, which have the flag",
-            ),
-            (f"lvm lvchange -ay -K {volume}", "activates it"),
-        ),
-    )
-
-
-def _advice(context: Context, instance: Instance) -> Iterator[Advice]:
-    """What to do about a group that lacks disks."""
-    device = context.device(instance)
-    if device is not None and (group := _incomplete(context, device)):
-        yield Advice(
-            f"The volume group {group} lacks disks: connect them, or use what there is:",
-            (
-                ("lvm pvs", "which ones are missing"),
-                (f"lvm vgchange -ay --activationmode partial {group}", "the volumes it still has"),
-            ),
-        )
