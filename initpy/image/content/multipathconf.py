@@ -5,8 +5,10 @@ and rules are those of libmultipath: blacklist.c, valid.c and dict.c of multipat
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
+
+from initpy.image.formats import posixregex
 
 PATH, FOLDER, WWIDS = "/etc/multipath.conf", "/etc/multipath/conf.d", "/etc/multipath/wwids"
 BINDINGS = "/etc/multipath/bindings"
@@ -18,20 +20,29 @@ NAMED = re.compile(
 # What a configuration without a word has.
 BUILT_IN = 'blacklist {\n devnode "!^(sd[a-z]|dasd[a-z]|nvme[0-9])"\n}\n'
 EMPTY = b"# This machine has no multipath.conf: all is as built in.\n"
-WORD = re.compile(r'"([^"]*)"?|([{}])|([^\s"{}]+)')
-# REG_BADRPT and REG_EBRACK of regex(3).
-INVALID = re.compile(r"!?([*+?]|\[[^\]]?[^\]]*$)")
-# regex(7): classes of POSIX, which Python's expressions lack.
-CLASS = re.compile(r"\[:([a-z]+):\]")
-CLASSES = {
-    "alpha": "a-zA-Z", "digit": "0-9", "alnum": "a-zA-Z0-9", "lower": "a-z", "upper": "A-Z",
-    "xdigit": "0-9a-fA-F", "space": r"\s", "blank": r" \t",
-}  # fmt: skip
+# alloc_strvec(): a quote goes to the next one or to the end of the line, and two are one within it.
+# Outside, other letters than those of ASCII are blanks, and a comment may begin within a word.
+WORD = re.compile(r'"(?:[^"]|"")*"?|[{}!#]|[^\s"!#{}\x80-\U0010ffff]+')
+LINE = 1023  # letters that are read at once
 BLACK, WHITE, DEFAULTS = "blacklist", "blacklist_exceptions", "defaults"
 OVERRIDES, MAPS = "overrides", "multipaths"
-WITH_LINES = (BLACK, WHITE, DEFAULTS, OVERRIDES)
-INNER = ("device", "multipath")  # sections in sections
-OLD_NAMES = {"devnode_blacklist": BLACK}
+# The keywords that matter here, with those of the sections within.
+Keywords = Mapping[str, "Keywords | None"]
+_DEVICE: Keywords = dict.fromkeys(("vendor", "product"))
+_LIST: Keywords = {
+    **dict.fromkeys(("devnode", "wwid", "property", "protocol")), "device": _DEVICE,
+}  # fmt: skip
+KEYWORDS: Keywords = {
+    DEFAULTS: dict.fromkeys(
+        ("find_multipaths", "user_friendly_names", "wwids_file", "bindings_file")
+    ),
+    BLACK: _LIST,
+    WHITE: _LIST,
+    OVERRIDES: {"user_friendly_names": None, "protocol": {"type": None}},
+    MAPS: {"multipath": dict.fromkeys(("wwid", "alias"))},
+    "devices": {"device": _DEVICE},
+}
+BRACED = (OVERRIDES, "protocol")  # sections that only a second word opens
 ALL_BUT_LISTED = "strict"  # the default of find_multipaths
 GREEDY = "greedy"
 
@@ -64,7 +75,7 @@ class Rule(NamedTuple):
     @property
     def is_invalid(self) -> bool:
         """Whether regcomp(3) refuses a pattern, as `*` alone: multipath takes nothing then."""
-        return any(INVALID.match(pattern) for _, pattern in self.patterns)
+        return not all(posixregex.valid(each.removeprefix("!")) for _, each in self.patterns)
 
     def fits(self, disk: Disk) -> bool | None:
         """Whether the rule is about this disk; None if that cannot be told here."""
@@ -76,7 +87,7 @@ class Rule(NamedTuple):
         values |= {"vendor": disk.vendor, "product": disk.product}
         try:
             found = [_matches(pattern, values[key]) for key, pattern in self.patterns]
-        except (re.error, KeyError):
+        except (ValueError, KeyError):
             return None
         return bool(found) and all(found)
 
@@ -134,67 +145,113 @@ def read(texts: Iterable[str]) -> Tables:
     white: list[Rule] = []
     defaults: dict[str, str] = {}
     overrides: dict[str, str] = {}
-    maps: list[dict[str, str]] = []
+    aliases: dict[str, str] = {}  # of several for a map the last counts
     for text in texts:
         for section, rules in _sections(text):
-            if section == DEFAULTS:
-                defaults |= {key: value for each in rules for key, value in each.patterns}
-            elif section == OVERRIDES:
-                overrides |= {key: value for each in rules for key, value in each.patterns}
+            if section in (DEFAULTS, OVERRIDES):
+                pairs = [pair for each in rules for pair in each.patterns]
+                found = {key: known for key, value in pairs if (known := _known(key, value))}
+                (defaults if section == DEFAULTS else overrides).update(found)
             elif section == MAPS:
-                maps += (dict(each.patterns) for each in rules)
+                named = (dict(each.patterns) for each in rules)
+                aliases |= {each["wwid"]: each["alias"] for each in named if len(each) == 2}
             elif section in (BLACK, WHITE):
                 (black if section == BLACK else white).extend(rules)
     find = defaults.get("find_multipaths", ALL_BUT_LISTED)
     friendly = (defaults | overrides).get("user_friendly_names", "no")
     return Tables(
         tuple(black), tuple(white), find, defaults.get("wwids_file", WWIDS),
-        defaults.get("bindings_file", BINDINGS), friendly.lower() in ("yes", "1"),
-        tuple((each["wwid"], each["alias"]) for each in maps if {"wwid", "alias"} <= {*each}),
+        defaults.get("bindings_file", BINDINGS), friendly == "yes",
+        tuple((wwid, alias) for wwid, alias in aliases.items() if wwid),
     )  # fmt: skip
 
 
+def _known(key: str, value: str) -> str:
+    """Return the value of a setting in one way of writing it; "" for one that is ignored."""
+    if key.endswith("_file"):
+        return value if value.startswith("/") else ""
+    words = {"yes": "yes", "1": "yes", "no": "no", "0": "no"}
+    if key == "find_multipaths":
+        words = {"yes": "on", "1": "on", "no": "off", "0": "off"}
+        words |= {each: each for each in ("on", "off", "smart", GREEDY, ALL_BUT_LISTED)}
+    return words.get(value, "")
+
+
+class _Section:
+    """A section that is open: the keywords that it knows, and what has been read of it."""
+
+    def __init__(self, name: str, keywords: Keywords) -> None:
+        self.name = name
+        self.keywords = keywords
+        self.rules: list[Rule] = []
+
+    def take(self, word: str, value: str) -> None:
+        self.rules.append(Rule(word, ((word, value),)))
+
+    def close(self, inner: "_Section") -> None:
+        """Take in a section within this one: its lines are one rule."""
+        pairs = tuple(pair for rule in inner.rules for pair in rule.patterns)
+        self.rules.append(Rule(inner.name, pairs))
+
+
 def _sections(text: str) -> Iterator[tuple[str, list[Rule]]]:
-    """Yield the sections with their lines as rules."""
-    section, inner = "", ""
-    rules: list[Rule] = []
-    device: list[tuple[str, str]] = []
-    for line in text.splitlines():
+    """Yield the sections with their lines as rules, as process_stream() of libmultipath does.
+
+    The keyword alone opens most sections, be its brace there or not. A keyword that is not known
+    opens none, and what should be in it is read where it stands. What follows a brace on its line
+    is ignored.
+    """
+    stack = [_Section("", KEYWORDS)]
+    for line in _lines(text):
         words = _words(line)
-        # What follows a brace on its line is ignored, as process_stream() of libmultipath does.
-        if words[:1] == ["}"]:
-            if inner in INNER:
-                rules.append(Rule(inner, tuple(device)))
-            elif not inner:
-                yield section, rules
-                section, rules = "", []
-            inner, device = "", []
-        elif words[1:2] == ["{"] and section and not inner:
-            inner = words[0]
-        elif words[1:2] == ["{"] and not section:
-            section = OLD_NAMES.get(words[0], words[0])
-        elif len(words) > 1 and inner in INNER:
-            device.append((words[0], words[1]))
-        elif len(words) > 1 and section in WITH_LINES and not inner:
-            rules.append(Rule(words[0], ((words[0], words[1]),)))
-    yield section, rules  # a brace that is missing at the end costs a warning
+        within = stack[-1]
+        if words[:1] == ["}"] and len(stack) > 1:
+            stack.pop()
+            if len(stack) > 1:
+                stack[-1].close(within)
+            else:
+                yield within.name, within.rules
+        elif words and words[0] in within.keywords:
+            inner, value = within.keywords[words[0]], _value(words)
+            if inner is not None and (value is not None or words[0] not in BRACED):
+                stack.append(_Section(words[0], inner))
+            elif inner is None and value is not None:
+                within.take(words[0], value)
+    while len(stack) > 1:  # a brace that is missing at the end costs a warning
+        last = stack.pop()
+        if len(stack) > 1:
+            stack[-1].close(last)
+        else:
+            yield last.name, last.rules
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Yield the lines in pieces as fgets(3) has them, up to a carriage return."""
+    for line in text.split("\n"):
+        for start in range(0, len(line) or 1, LINE):
+            yield line[start : start + LINE].lstrip("\r").partition("\r")[0]
 
 
 def _words(line: str) -> list[str]:
     """Return the words of a line without its comment, which begins with # or !."""
     found = []
-    for match in WORD.finditer(line):
-        quoted, brace, bare = match.groups()
-        if bare is not None and bare[0] in "#!":
+    for word in WORD.findall(line):
+        if word in ("!", "#"):
             break
-        found.append(quoted if quoted is not None else brace or bare)
+        found.append(word)
     return found
+
+
+def _value(words: list[str]) -> str | None:
+    """Return the value of a keyword, None if there is none; the rest of the line is ignored."""
+    if len(words) < 2 or not words[1].startswith('"'):
+        return words[1] if len(words) > 1 else None
+    text = words[1][1:]
+    closed = text.count('"') % 2 == 1  # a quote that is missing costs a warning
+    return text[: -1 if closed else None].replace('""', '"')
 
 
 def _matches(pattern: str, value: str) -> bool:
     """Compare as libmultipath does: a POSIX expression anywhere; after `!`, everything else."""
-    if not value:
-        return False
     negated = pattern.startswith("!")
-    ours = CLASS.sub(lambda found: CLASSES.get(found[1], found[0]), pattern.removeprefix("!"))
-    return (re.search(ours, value) is not None) is not negated
+    return bool(value) and posixregex.found(pattern.removeprefix("!"), value) is not negated

@@ -43,7 +43,8 @@ def refused(*texts: str, disk: Disk = DISK) -> str:
         ("blacklist {\n wwid 35000c500e8b7be43\n}", f'wwid "{WWID}"'),
         ("blacklist {\n wwid 36\n}", ""),
         ('blacklist {\n # wwid ".*"\n ! devnode sda\n}', ""),
-        ('devnode_blacklist {\n devnode "^sd[a-z]"\n}', 'devnode "^sd[a-z]"'),
+        # A name that multipath no longer knows: its braces are none of a section.
+        ('devnode_blacklist {\n devnode "^sd[a-z]"\n}', ""),
         ('blacklist {\n devnode "!^nvme"\n}', 'devnode "!^nvme"'),
         ('blacklist {\n wwid ".*"\n}\nblacklist_exceptions {\n wwid "^3500"\n}', ""),
         # An exception of another kind does not count.
@@ -81,6 +82,37 @@ def refused(*texts: str, disk: Disk = DISK) -> str:
 )
 def test_a_blacklist_is_read_as_multipath_reads_it(text: str, rule: str) -> None:
     assert refused(text) == rule
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        # Words are of ASCII, a comment begins within one, and a quote goes to the line's end.
+        ("blacklist {\n wwid 3500!x\n}", 'wwid "3500"'),
+        ('blacklist {\n wwid "3500 x\n}', ""),
+        ('blacklist {\n wwid "^3500\n}', 'wwid "^3500"'),
+        ("blacklist {\r\n wwid 3500\r\n}\r\n", 'wwid "3500"'),
+        # What is not known opens no section; the keyword alone does.
+        ('black {\n wwid ".*"\n}', ""),
+        ('blacklist\n wwid ".*"\n}', 'wwid ".*"'),
+        ('foo {\n blacklist {\n wwid ".*"\n}\n}', 'wwid ".*"'),
+        ('blacklist {\n device {\n  no_path_retry ".*"\n }\n}', ""),
+        ('overrides {\n protocol {\n }\n}\nblacklist {\n wwid ".*"\n}', 'wwid ".*"'),
+    ],
+)
+def test_a_file_with_slips_is_read_as_multipath_reads_it(text: str, rule: str) -> None:
+    assert refused(text) == rule
+
+
+@pytest.mark.parametrize("pattern", ["*", "(", "[", "a{2,1}", "!("])
+def test_a_pattern_that_regcomp_refuses(pattern: str) -> None:
+    assert multipathconf.read([f'blacklist {{\n wwid "{pattern}"\n}}\n']).invalid is not None
+
+
+def test_a_value_that_is_ignored_leaves_the_one_before() -> None:
+    text = "defaults {\n find_multipaths greedy\n find_multipaths YES\n wwids_file x\n}\n"
+    tables = multipathconf.read([text])
+    assert (tables.find, tables.wwids) == ("greedy", multipathconf.WWIDS)
 
 
 def test_what_is_no_disk_for_multipath_is_left_out_without_a_word() -> None:
