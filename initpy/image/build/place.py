@@ -9,7 +9,6 @@ share only /boot.
 """
 
 import contextlib
-import ctypes
 import errno
 import fcntl
 import filecmp
@@ -24,6 +23,7 @@ from typing import BinaryIO
 
 from initpy.config.errors import InputError
 from initpy.image.build import counters
+from initpy.image.build.renaming import exchange, renamed, sync_folder
 from initpy.image.scratch import FULL
 
 # An unfinished image is called `.NAME.initpy-new`. Boot loaders and kernel-install skip hidden
@@ -31,10 +31,6 @@ from initpy.image.scratch import FULL
 UNFINISHED = ".initpy-new"
 KEPT = ".initpy-kept"
 PREVIOUS = ".old"
-
-# rename(2), linux/fs.h
-AT_FDCWD = -100
-RENAME_EXCHANGE = 2
 
 
 # The file system does not support locks, as some FUSE file systems.
@@ -105,12 +101,12 @@ class Claim:
                 else:
                     self.temporary.replace(self.output)
         with _placed(self.output):
-            os.fsync(self.file.fileno())  # again after the rename, see _renamed
+            os.fsync(self.file.fileno())  # again after the rename, see renamed
             if not keep:
                 _kept(self.output).unlink(missing_ok=True)
             for path in previous(self.output)[keep:]:
                 path.unlink(missing_ok=True)
-            _sync_folder(self.output.parent)
+            sync_folder(self.output.parent)
         return tuple(notes)
 
     def _write_out(self, mode: int, notes: list[str]) -> None:
@@ -133,7 +129,7 @@ class Claim:
         """
         old = counters.present(self.output)
         if old and old[0] != self.output:
-            _renamed(old[0], self.output)
+            renamed(old[0], self.output)
         self.file.flush()
         same = bool(old) and not self._differs()
         notes = self.put_in_place(mode, keep)
@@ -142,8 +138,8 @@ class Claim:
             if path not in (final, self.output):
                 path.unlink(missing_ok=True)
         if final != self.output:
-            _renamed(self.output, final)
-        _sync_folder(self.output.parent)
+            renamed(self.output, final)
+        sync_folder(self.output.parent)
         return notes, final
 
     def room(self) -> int:
@@ -180,8 +176,8 @@ class Claim:
         names = _previous_names(self.output, keep)
         for older, newer in reversed([*zip(names[1:], names, strict=False)]):
             if newer.exists():
-                _renamed(newer, older)
-        _renamed(replaced, names[0])
+                renamed(newer, older)
+        renamed(replaced, names[0])
 
     def _exchange_and_keep(self, keep: int) -> list[str]:
         # Until its rename the old image has the unfinished file's name. The lock keeps waiting runs
@@ -294,7 +290,7 @@ def remove(output: Path) -> list[Path]:
     for path in gone:
         path.unlink(missing_ok=True)
     if gone:
-        _sync_folder(output.parent)
+        sync_folder(output.parent)
     return gone
 
 
@@ -306,14 +302,6 @@ def free_space(folder: Path) -> int:
         return 0
     blocks = found.f_bfree if os.geteuid() == 0 else found.f_bavail
     return blocks * found.f_frsize
-
-
-def exchange(one: Path, other: Path) -> None:
-    """Exchange two files' names atomically (renameat2(2)). Raises OSError if not supported."""
-    library = ctypes.CDLL(None, use_errno=True)
-    if library.renameat2(AT_FDCWD, bytes(one), AT_FDCWD, bytes(other), RENAME_EXCHANGE) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), str(one))
 
 
 def _take(output: Path, temporary: Path, waiting: Waiting | None) -> int:
@@ -381,26 +369,3 @@ def _previous_names(output: Path, keep: int) -> list[Path]:
 def _kept(output: Path) -> Path:
     """Return the name of the replaced image until it becomes a previous one."""
     return output.with_name(f".{output.name}{KEPT}")
-
-
-def _renamed(path: Path, new: Path) -> None:
-    """Rename a file, and sync it so that the new name has its content after a power cut.
-
-    vfat keeps a file's length and first cluster in its folder entry. The entry of a new name is
-    empty at first. A sync of the file fills it (fs/fat/namei_vfat.c); one of the folder does not.
-    """
-    path.replace(new)
-    handle = os.open(new, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Sync a folder, without which a rename may be lost (fsync(2))."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -107,7 +107,7 @@ def test_a_disk_that_fails_after_the_rename(
         raise OSError(5, "Input/output error", str(folder))
 
     image(tmp_path).write_bytes(b"old")
-    monkeypatch.setattr(placing, "_sync_folder", fail)
+    monkeypatch.setattr(placing, "sync_folder", fail)
     assert main(call) == Status.FAILED
     assert image(tmp_path).stat().st_size > 1000
     said = capsys.readouterr().err

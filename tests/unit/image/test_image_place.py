@@ -22,11 +22,11 @@ from initpy.image.build.place import (
     NoSpaceError,
     PlacedError,
     claim,
-    exchange,
     previous,
     remove,
     sweep,
 )
+from initpy.image.build.renaming import exchange
 
 
 def put(output: Path, content: bytes, keep: int = 0) -> tuple[str, ...]:
