@@ -30,6 +30,7 @@ from initpy.image.stack import (
     hibernated,
     inits,
     network,
+    sharing,
     subvolumes,
 )
 from initpy.image.stack.blocks import CLASS, Blocks
@@ -262,13 +263,13 @@ class _Description:
             named = tuple(dict.fromkeys(filter(None, names)))
             yield from self._on_device(name, point, mount.options, mount.kind, named)
             return
-        if members := self._pool(mount):
+        if members := sharing.pool(self._system, self._blocks, mount):
             top = self._filesystem(mount.kind, point, mount.options, members, mount.source)
             yield replace(top, facts=(*top.facts, (POOLED, mount.source)))
             for member in members:
                 yield from self._blocks.down(member)
             return
-        if node := self._tagged(mount.source) or self._virtiofs(mount.kind):
+        if node := sharing.of_host(self._system, mount):
             on, layers = buses.climb(self._system, node)
             top = self._filesystem(mount.kind, point, mount.options, (), mount.source)
             yield replace(top, on=on)
@@ -295,7 +296,9 @@ class _Description:
         kind = kind or self._blocks.properties(name).get("ID_FS_TYPE", "")
         if not kind:
             raise StackError(f"/dev/{name}: udev and blkid find no file system on it")
-        members = tuple(dict.fromkeys((name, *named, *self._siblings(name))))
+        members = tuple(
+            dict.fromkeys((name, *named, *sharing.siblings(self._system, self._blocks, name)))
+        )
         yield self._filesystem(kind, point, options, members, f"/dev/{name}")
         for member in members:
             yield from self._blocks.down(member)
@@ -327,44 +330,6 @@ class _Description:
             facts=tuple((name, value) for name, value in facts if value),
             properties=role(point),
         )
-
-    def _siblings(self, name: str) -> Iterator[str]:
-        """Yield all devices of a file system: from sysfs for btrfs, else by udev's properties."""
-        mine = self._blocks.properties(name)
-        uuid, part = mine.get("ID_FS_UUID", ""), mine.get("ID_FS_UUID_SUB", "")
-        found = self._system.names(f"/sys/fs/{mine.get('ID_FS_TYPE', '')}/{uuid}/devices")
-        if uuid and found:
-            yield from found
-        elif uuid and part:
-            for other in self._system.names(CLASS):
-                theirs = self._blocks.properties(other)
-                if theirs.get("ID_FS_UUID") == uuid and theirs.get("ID_FS_UUID_SUB") != part:
-                    yield other
-
-    def _pool(self, mount: Mount) -> tuple[str, ...]:
-        """Return the members of a pool such as ZFS's, whose mount source is `POOL/…`."""
-        label = mount.source.partition("/")[0]
-        if not label or mount.source.startswith("/"):
-            return ()
-        wanted = (f"{mount.kind}_member", label)
-        found = ((name, self._blocks.properties(name)) for name in self._system.names(CLASS))
-        return tuple(
-            name for name, has in found if (has.get("ID_FS_TYPE"), has.get("ID_FS_LABEL")) == wanted
-        )
-
-    def _tagged(self, tag: str) -> str | None:
-        """Return the virtio device that exports a folder of the host under this tag (9p)."""
-        folder = "/sys/bus/virtio/devices"
-        for name in self._system.names(folder):
-            if (self._system.text(f"{folder}/{name}/mount_tag") or "").strip("\0\n") == tag:
-                return self._system.real(f"{folder}/{name}")
-        return None
-
-    def _virtiofs(self, kind: str) -> str | None:
-        """Return a virtio device of virtiofs; their tags are in sysfs since Linux 6.9 only."""
-        folder = "/sys/bus/virtio/drivers/virtiofs"
-        found = [each for each in self._system.names(folder) if each.startswith("virtio")]
-        return self._system.real(f"{folder}/{found[0]}") if kind == "virtiofs" and found else None
 
     def _from_server(self, mount: Mount, point: str) -> Iterator[Layer]:
         asks, address = network.nfs(self._system, mount.kind, mount.options, mount.source)
