@@ -300,6 +300,8 @@ def _filesystem(writer: _Writer, layer: Layer) -> Iterator[str]:
         yield "/usr/sbin/modprobe btrfs"
         profile = ["-d", layer.profile, "-m", layer.profile] if layer.profile else []
         yield f"/usr/sbin/mkfs.btrfs -q {_words(*label, *uuid, *profile)} {devices}"
+        # Another scenario's disk, made in the same machine, may have the same UUID.
+        writer.down.append("btrfs device scan --forget >/dev/null || true")
     elif layer.kind == "xfs":
         setting = _words("-m", f"uuid={layer.uuid}") if layer.uuid else ""
         log = f"-l logdev={journal},size=64m" if journal else ""

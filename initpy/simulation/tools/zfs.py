@@ -96,9 +96,9 @@ def _import(world: World, udev: Udev, call: Call, pool: PoolPlan, present: list[
                       "to import the pool.")  # fmt: skip
     without_log = "-m" in call.words and pools.state(pool, [*present, *pool.logs]) != "UNAVAIL"
     if pools.lost_log(pool, present) and not without_log:
-        return Answer(1, complaints="The devices below are missing or corrupted, use '-m' to "
-                      f"import the pool anyway:\n\t    log [log]\n\ncannot import '{pool.name}': "
-                      "one or more devices is currently unavailable")  # fmt: skip
+        # zpool names the devices, and -m, on its standard output.
+        return Answer(1, complaints=f"cannot import '{pool.name}': one or more devices is "
+                      "currently unavailable")  # fmt: skip
     if pools.state(pool, present) == "UNAVAIL" and not without_log:
         return Answer(1, complaints=f"cannot import '{pool.name}': one or more devices is "
                       "currently unavailable")  # fmt: skip

@@ -275,7 +275,7 @@ def test_a_pool_without_its_log_is_imported_only_if_the_user_says_so(lost: str, 
     assert ("-m" in run.argv) is said
     assert not desk.runs(IMPORT) and not desk.runs(DEGRADED)
     if not said:
-        complaint = "The devices below are missing or corrupted, use '-m' to import the pool anyway"
+        complaint = "cannot import 'rpool': one or more devices is currently unavailable"
         desk.give(JobEnded(without, run.run, 1, "", complaint, complaint))
         desk.wait(200)
         assert "zpool import -N -m 77" in str(desk.log)
