@@ -1,7 +1,6 @@
 """The parts that values of network parameters are made of: fields, addresses, names of links."""
 
 import re
-from ipaddress import IPv4Address
 
 from initpy.core.netfields import HOST as HOST
 from initpy.core.netfields import PORTS as PORTS
@@ -11,7 +10,7 @@ from initpy.core.netfields import number as number
 from initpy.core.netfields import of_a_link as of_a_link
 from initpy.core.netfields import server as server
 from initpy.core.netfields import split as split
-from initpy.core.netsettings import IPAddress, LinkMatch
+from initpy.core.netsettings import LinkMatch
 
 # The kernel's dev_valid_name(): at most 15 bytes, no slash, colon or blank.
 NAME = re.compile(r"[^/:\s\[\],]{1,15}")
@@ -42,8 +41,3 @@ def link(text: str) -> LinkMatch | None:
 def mtu(text: str) -> int | None:
     """Return the size of a link's packets, None if it is out of range."""
     return number(text, range(LEAST_MTU, MOST_MTU + 1))
-
-
-def is_v4(found: IPAddress | None) -> bool:
-    """True for an IPv4 address."""
-    return isinstance(found, IPv4Address)

@@ -41,13 +41,6 @@ IN_ANY_CASE = (Naming.UUID, Naming.UUID_START, Naming.PARTUUID)
 RELATIVE = (Naming.GPT_AUTO,)
 
 
-UNIQUE_LINKS = (
-    "/dev/disk/by-uuid/",
-    "/dev/disk/by-partuuid/",
-    "/dev/disk/by-id/md-uuid-",
-)
-
-
 def unescape(text: str) -> str:
     r"""Undo udev's `\x20` encoding of bytes; bytes that are no UTF-8 stay distinct (PEP 383)."""
     if "\\x" not in text:
@@ -112,13 +105,6 @@ class DeviceSpec(NamedTuple):
     def is_needed(self, device: Device) -> bool:
         """True when this set leads to what is meant, as the job file declares it."""
         return any(_shows(device, each) for each in self.needs)
-
-    @property
-    def is_unique(self) -> bool:
-        """True for a name that no other host's device has, as a label or `/dev/sda1` may have."""
-        if self.naming is Naming.PATH:
-            return self.value.startswith(UNIQUE_LINKS)
-        return self.naming in (Naming.UUID, Naming.PARTUUID)
 
     def __str__(self) -> str:
         if self.naming in (Naming.PATH, Naming.NUMBER, Naming.EXPORT, Naming.LISTED):

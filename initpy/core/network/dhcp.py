@@ -101,7 +101,6 @@ class Client:
         self._pause = FIRST_PAUSE
         self._offer: Reply | None = None
         self._others: dict[str, Reply] = {}  # by server, for the case that the first is silent
-        self._refused_by: set[str] = set()
         self._doubted = False  # another server refuses the lease that is renewed
 
     @property
@@ -144,11 +143,6 @@ class Client:
     def stop(self) -> None:
         """Neither send nor listen any more. A lease stays what it is."""
         self.phase, self.due = Phase.OFF, None
-
-    def pass_over(self, server: str, why: str) -> None:
-        """Do not take this server's offers: what it offers has proved useless."""
-        self._refused_by.add(server)
-        self.passed_over[server] = why
 
     # What comes in
 
@@ -201,8 +195,6 @@ class Client:
         return renewing and self.lease is not None and reply.server not in ("", self.lease.server)
 
     def _take_offer(self, offer: Reply, now: float) -> None:
-        if offer.server in self._refused_by:
-            return
         if why := _useless(offer) or self.judge(offer):
             self.passed_over[offer.server or NAMELESS] = why
             return

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 NAMINGS = ("UUID", "LABEL", "PARTUUID", "PARTLABEL")
 BY_ID = "/dev/disk/by-id/virtio-"  # before the name of a disk of the scenario
-UNIQUE_LINKS = ("/dev/disk/by-uuid/", "/dev/disk/by-partuuid/", "/dev/disk/by-id/md-uuid-")
 UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 
@@ -15,13 +14,6 @@ class Name:
 
     how: str
     value: str
-
-    @property
-    def unique(self) -> bool:
-        """Whether no other host's device has this name."""
-        return self.how in ("UUID", "PARTUUID") or (
-            self.how == "PATH" and self.value.startswith(UNIQUE_LINKS)
-        )
 
     def __str__(self) -> str:
         return self.value if self.how in ("PATH", "") else f"{self.how}={self.value}"

@@ -310,11 +310,6 @@ def _last_resort(context: Context, group: str, owner: str) -> Plan | None:
     return None if _wanted(context, group) else OTHERS
 
 
-def _to_be_tried(context: Context, group: str) -> bool:
-    """Whether to activate the group without waiting; on what is looked into, any may lead on."""
-    return _wanted(context, group) or any(looked_into(context, group))
-
-
 def _command(context: Context, instance: Instance, group: str = "") -> tuple[str, ...]:
     """The command with what the user asked for filled in."""
     policy = context.settings.lvm
