@@ -275,6 +275,11 @@ class NetworkSettings(NamedTuple):
         return wanted or any(each.method is Method.IBFT for each in self.links)
 
     @property
+    def is_wanted(self) -> bool:
+        """True if a boot brings the network up."""
+        return not self.off and (self.root_needs_link or self.needed)
+
+    @property
     def root_needs_link(self) -> bool:
         """True if the root cannot be reached without a link."""
         local = isinstance(self.root, VirtioFsRoot) or (

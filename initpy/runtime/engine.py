@@ -382,7 +382,7 @@ def _network(
 ) -> "Network | None":
     """Return the network of a boot that asks for one."""
     wanted = settings.network
-    if wanted is None or wanted.off or not (wanted.root_needs_link or wanted.needed):
+    if wanted is None or not wanted.is_wanted:
         return None
     try:
         from initpy.runtime.net.network import Network

@@ -7,15 +7,7 @@ of them is used here.
 import os
 
 from initpy.runtime.children import say
-from initpy.runtime.power import (
-    COUNTED_DELAY,
-    asked_end,
-    count_down,
-    counted,
-    end,
-    no_key,
-    shell_forbidden,
-)
+from initpy.runtime.power import end_as_asked
 from initpy.runtime.rescue import COMMAND, ENVIRONMENT
 
 SLOW_RESTART = 10.0  # seconds between tries when there can be no shell
@@ -35,19 +27,7 @@ def give_up() -> int:
     """
     for line in SCREEN.splitlines():
         say(line)
-    try:
-        with open("/proc/cmdline", encoding="utf-8", errors="surrogateescape") as file:
-            command_line = file.read()
-    except OSError:
-        return 0
-    asked = asked_end(command_line)
-    if asked is not None:
-        how, delay = asked
-        count_down(how, delay)
-        end(how)
-    elif counted(command_line) and no_key(COUNTED_DELAY):
-        end("reboot")
-    if asked is not None or shell_forbidden(command_line):
+    if not end_as_asked():
         return 0
     say("a shell; leave it with `exit` to have the engine started again")
     program = f"/usr/bin/{COMMAND[0]}"

@@ -152,16 +152,16 @@ def no_key(seconds: int) -> bool:
     return True
 
 
-def end_as_asked() -> None:
+def end_as_asked() -> bool:
     """End the machine if the command line or the boot loader ask for that, counting down.
 
-    Return if they do not, or a user is there.
+    If they do not, or a user is there, return whether a shell may be opened.
     """
     try:
         with open("/proc/cmdline", encoding="utf-8", errors="surrogateescape") as file:
             command_line = file.read()
     except OSError:
-        return
+        return False
     asked = asked_end(command_line)
     if asked is not None:
         how, delay = asked
@@ -169,3 +169,4 @@ def end_as_asked() -> None:
         end(how)
     elif counted(command_line) and no_key(COUNTED_DELAY):
         end("reboot")
+    return asked is None and not shell_forbidden(command_line)

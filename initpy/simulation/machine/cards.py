@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def cards_of(settings: Settings, machine: Host, take: Callable[[Event], None]) -> "Cards | None":
     """The network of a boot that asks for one."""
     wanted = settings.network
-    if wanted is None or wanted.off or not (wanted.root_needs_link or wanted.needed):
+    if wanted is None or not wanted.is_wanted:
         return None
     from initpy.simulation.machine.network import Cards  # most worlds have none
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from initpy.runtime import lastresort
+from initpy.runtime import lastresort, power
 
 
 class World:
@@ -32,14 +32,14 @@ class World:
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
     monkeypatch.setattr(time, "sleep", world.sleep)
-    monkeypatch.setattr(lastresort, "end", world.end)
+    monkeypatch.setattr(power, "end", world.end)
     monkeypatch.setattr(os, "posix_spawn", world.spawn)
     return world
 
 
 def give_up(command_line: str, monkeypatch: pytest.MonkeyPatch) -> int:
     """Give up on a machine that was started with this command line."""
-    monkeypatch.setattr(lastresort, "open", lambda *_, **__: io.StringIO(command_line), False)
+    monkeypatch.setattr(power, "open", lambda *_, **__: io.StringIO(command_line), False)
     return lastresort.give_up()
 
 
@@ -79,7 +79,7 @@ def test_a_counted_boot_restarts_unless_a_key_is_pressed(
     shell: int,
 ) -> None:
     """The end of the machine returns here, as the real one does if it fails."""
-    monkeypatch.setattr(lastresort, "no_key", lambda seconds: not key)
+    monkeypatch.setattr(power, "no_key", lambda seconds: not key)
     assert give_up(words, monkeypatch) == shell
     assert [each for each in world.done if "busybox" not in each] == done
 
@@ -118,13 +118,13 @@ def test_it_needs_nothing_that_the_engine_does() -> None:
 
 ALONE = """
 import io, os, sys
-from initpy.runtime import lastresort
+from initpy.runtime import lastresort, power
 class Broken:
     def find_spec(self, name, path=None, target=None):
         if name.startswith("initpy"):
             raise ImportError(f"{name} is what has failed")
 sys.meta_path.insert(0, Broken())
-lastresort.open = lambda *_, **__: io.StringIO("quiet root=LABEL=r")
+power.open = lambda *_, **__: io.StringIO("quiet root=LABEL=r")
 os.posix_spawn = lambda *_: 4711
 sys.exit(0 if lastresort.give_up() == 4711 else 1)
 """

@@ -308,8 +308,8 @@ def test_an_engine_that_fails_again_and_again_is_given_up_for_a_shell(tmp_path: 
     shown, said = scene(
         tmp_path,
         """
-from initpy.runtime import lastresort
-lastresort.asked_end = lambda text: None  # of the machine that runs this test
+from initpy.runtime import lastresort, power
+power.asked_end = lambda text: None  # of the machine that runs this test
 lastresort.COMMAND = ("sh", "-c", "sleep 0.5")
 give_up = lastresort.give_up
 def noted():
