@@ -61,16 +61,15 @@ def step(context: Context, instance: Instance) -> None:
         instance.reason = f"is being stopped, so that {why}"
         wait_afresh(context, instance)
         return
-    if reexamine.awaited(context, device):
-        instance.reason = "waits until mdadm has examined its container once more"
-        wait_afresh(context, instance)
-        return
     plan = _plan(context, instance, device, members)
     instance.reason = f"{plan.has}; waits for the others"
     if not is_due(context, instance, plan):
         return
     if busy.may_create(instance) and (array := busy.being_stopped(context)):
         instance.reason = f"{plan.has}; waits until {array} is stopped"
+        return
+    if reexamine.awaited(context, device):
+        instance.reason = f"{plan.has}; waits until mdadm has examined its container once more"
         return
     starting(context, instance)
     later_disks.note_start(context, device)
