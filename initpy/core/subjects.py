@@ -41,7 +41,7 @@ class Subjects:
         looked = context.looks.mark(context.devices, name)
         marked, present = naming.refresh(context, name, before), context.devices.get(name)
         if looked:
-            marked.append(name)
+            marked += [name, *self._look_above_it()]
         if RAID in (present and present.usage, before and before.usage):
             # A disk that is a member as a whole tells that its partitions are not root.
             for each in partitions(context.devices, name):
@@ -72,6 +72,17 @@ class Subjects:
         for hook in context.technologies.looked:
             if names := hook(context, name):
                 self.look_at_all(names)
+
+    def _look_above_it(self) -> list[str]:
+        """What stands on an array is looked into as that is, also if no look is on any more."""
+        context = self.context
+        if context.looks.on:
+            return []  # md has all marked anew
+        before = {each.name: each for each in context.devices}
+        found = context.looks.mark_all(context.devices)
+        return found + [
+            each for name in found for each in naming.refresh(context, name, before[name])
+        ]
 
     def enumerated(self, devices: Iterable[Device]) -> None:
         """These are all subjects: what was known besides them is gone (R2)."""

@@ -127,7 +127,7 @@ def _mark_root(context: Context, name: str, before: Device | None) -> list[str]:
     else:
         named = device is not None and _is_named(context, root, device)
         named = named and device is not None and _may_be_root(context, device)
-        news = goals.name(name, named) or context.looks.on
+        news = goals.name(name, named) or context.looks.on or _is_uncovered(before, device)
         if not news and context.settings.overlay is None:
             return []
     found = _mountable(context, goals.root_candidates)
@@ -140,6 +140,12 @@ def _mark_root(context: Context, name: str, before: Device | None) -> list[str]:
         if (marked := context.devices.get(each)) is not None and _checks_root(context, marked):
             context.devices.mark(each, CHECK, SYSROOT if each in matches else None)
     return changed
+
+
+def _is_uncovered(before: Device | None, now: Device | None) -> bool:
+    """True for a device that was taken for one that is only looked into, and is not any more."""
+    known = now is not None and LOOK not in now.properties
+    return known and before is not None and LOOK in before.properties
 
 
 def _mountable(context: Context, names: Iterable[str]) -> set[str]:

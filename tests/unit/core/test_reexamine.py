@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from desk import Desk, array, block, settings
+from desk import Desk, array, block, filesystem, settings
 
-from initpy.core.actions import Mount
+from initpy.core.actions import Mount, Record
 from initpy.core.devices.graph import Device
 from initpy.core.events import Enumerated
 from initpy.core.settings import Degraded
 
 AGAIN = "md-container-again@md127"
+PARTITION = {"DEVTYPE": "partition"}
 STARTED = "MD_DEVICE=md127\nMD_FOREIGN=no\nMD_STARTED=unsafe\n"
 
 
@@ -30,6 +31,19 @@ def volume(state: str, *disks: str) -> Device:
     if state != "inactive":
         known |= {"ID_FS_TYPE": "ext4", "ID_FS_USAGE": "filesystem", "ID_FS_LABEL_ENC": "root"}
     return array("md126", disks, state, **known)
+
+
+def intel() -> Device:
+    return array("md127", ("vda",), "inactive", md__metadata_version="external:imsm", MD_UUID="box")
+
+
+def bare(state: str, **content: str) -> Device:
+    known = {"md__metadata_version": "external:/md127/0", "md__level": "raid1", **content}
+    return array("md126", ("vda",), state, **known)
+
+
+def looked(device: Device) -> Device:
+    return device._replace(properties=dict(device.properties) | {"look": "box"})
 
 
 def half_done(**changes: Any) -> Desk:
@@ -93,3 +107,35 @@ def test_an_examination_that_fails_for_good_holds_no_start() -> None:
     desk.wait(desk.now + 30)
     assert len(desk.runs(AGAIN)) == 3
     assert len(desk.runs("md-start@md126")) == 1
+
+
+def noted(box: Device) -> Desk:
+    """mdadm starts a volume whose look an engine before this one has noted."""
+    desk = Desk(settings(md_timeout=0.0))
+    desk.give(Enumerated((block("vda", ID_FS_TYPE="isw_raid_member", ID_FS_USAGE="raid"), box)))
+    desk.wait(4)
+    desk.end(AGAIN, output="MD_STARTED=no\n")
+    desk.wait(8)
+    assert len(desk.runs("md-container-start@md127")) == 1
+    return desk
+
+
+def test_a_volume_that_is_started_is_no_look_of_an_engine_before_this_one() -> None:
+    """That has died between the look and the start: its note is left."""
+    desk = noted(intel())
+    desk.see(looked(volume("readonly", "vda")))
+    cleared = [each for _, each in desk.actions(Record) if isinstance(each, Record)]
+    assert ("look.md126", "") in [(each.name, each.text) for each in cleared]
+    desk.see(volume("read-auto", "vda"))
+    desk.wait(12)
+    assert len(desk.actions(Mount)) == 1
+
+
+def test_a_partition_of_such_a_volume_is_used_once_that_is_writable() -> None:
+    desk = noted(intel())
+    table = {"ID_PART_TABLE_TYPE": "gpt"}
+    desk.see(looked(bare("readonly", **table)), filesystem("md126p1", on=("md126",), **PARTITION))
+    assert desk.actions(Mount) == []
+    desk.see(bare("read-auto", **table))
+    desk.wait(12)
+    assert len(desk.actions(Mount)) == 1

@@ -3,6 +3,7 @@
 from initpy.core.actions import Record
 from initpy.core.devices.marks import LOOK
 from initpy.core.events import JobEnded
+from initpy.core.goals import naming
 from initpy.core.jobs.definitions import Strategy
 from initpy.core.jobs.hold_table import DeadlineKind
 from initpy.core.jobs.instance import Instance
@@ -13,7 +14,7 @@ from initpy.core.state.context import Context
 from initpy.core.state.deadlines import Deadline
 from initpy.core.state.looks import NOTED, Stage
 from initpy.core.storage.assembly import starting
-from initpy.core.storage.md import facts, later_disks
+from initpy.core.storage.md import facts, firmware, later_disks
 from initpy.core.storage.md.look_order import identity
 from initpy.core.storage.md.state import Look, own
 from initpy.core.waiting.clock import give_time
@@ -133,6 +134,25 @@ def forget_failed(context: Context, name: str) -> None:
         del own(context).unopened[name]
         context.devices.mark(name, NOTED, None)
         context.current.act(Record(f"{NOTED}.{name}", ""))
+
+
+def forget_started(context: Context, name: str) -> list[str]:
+    """Note of a volume that this engine has had mdadm start for good that it is not looked into.
+
+    An engine before this one has died between the look and the start, and its note is left. mdadm
+    starts the volume read-only at first. Returns what has other marks now.
+    """
+    device = context.devices.get(name)
+    if device is None or NOTED not in device.properties or not firmware.is_volume(device):
+        return []
+    on = (*context.machine.on(name), *context.machine.on(firmware.container_name(device)))
+    if not any(each.run and each.strategy is Strategy.DEGRADED_START for each in on):
+        return []
+    context.devices.mark(name, NOTED, None)
+    context.current.act(Record(f"{NOTED}.{name}", ""))
+    if not context.looks.mark(context.devices, name):
+        return []
+    return [name, *naming.refresh(context, name, device)]
 
 
 def over(context: Context) -> None:

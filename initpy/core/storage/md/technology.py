@@ -62,11 +62,12 @@ def _leave_word(context: Context) -> None:
 
 
 def _changed(context: Context, name: str) -> list[str]:
+    started = look_begin.forget_started(context, name)
     look_begin.changed(context, name)
     if (device := context.devices.get(name)) is not None and firmware.is_container(device):
         own(context).boxes.add(name)
     # What stands on it may be known already, and nothing may begin on that meanwhile.
-    marked = look_inside.mark(context) if context.looks.on else []
+    marked = started + (look_inside.mark(context) if context.looks.on else [])
     _other_parts(context)
     marked += [*foreign.mark(context, name), *start_degraded.changed(context, name)]
     marked += reexamine.look(context, name)
