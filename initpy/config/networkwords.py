@@ -48,17 +48,18 @@ OTHERS = (
 )  # fmt: skip
 TARGETS = ("iscsi", "nbd")
 SERVER_PATH = r"(\[[0-9a-fA-F:.]+(%[^\]]+)?\]|[^/:=]+):/"
+# tmpfs:/dev/sda1, say: no server exports its devices, and others have words for what is on one.
+ON_DEVICE = r"[A-Za-z]+:/+dev/"
 
 
 def names_root(text: str) -> bool:
     """Return whether a value of root= names a root on the network or of the hypervisor."""
     if text.startswith(OTHERS):
         return False
-    return (
-        text in ROOTS
-        or text.startswith(ROOT_PREFIXES)
-        or (":/" in text and re.match(SERVER_PATH, text) is not None)
-    )
+    if text in ROOTS or text.startswith(ROOT_PREFIXES):
+        return True
+    on_server = ":/" in text and re.match(SERVER_PATH, text) is not None
+    return on_server and re.match(ON_DEVICE, text) is None
 
 
 def is_mounted(parameter: Parameter) -> bool:

@@ -31,6 +31,12 @@ NO_SHELL = Advice(
 )
 
 
+UNMARKED = (
+    "No partition says by its type that it is root, and root= names none: add root=UUID=… with one "
+    "of the names above in the boot loader's menu."
+)
+
+
 def advise(context: Context) -> tuple[Advice, ...]:
     """What to do, the most likely help first; commands only where there is a shell."""
     found = tuple(dict.fromkeys(_from_state(context)))
@@ -54,6 +60,10 @@ def _from_state(context: Context) -> Iterator[Advice]:
             "written to: so it is not passed over. Change it in the boot loader's menu, or leave "
             "it out; docs/parameters.md has what is understood."
         )
+        return
+    if context.settings.unread and context.settings.network is None:
+        # The boot ends before any device has come: there is nothing to say of disks.
+        yield Advice("docs/parameters.md has the forms of root= that are understood.")
         return
     blocks = [each for each in context.devices if each.kind is BLOCK]
     disks = [each for each in blocks if each.properties.get("size") != "0"]
@@ -84,7 +94,10 @@ def _from_state(context: Context) -> Iterator[Advice]:
     for instance in sorted(context.machine.every(), key=lambda each: each.key):
         yield from _about(context, instance)
     if searched and near is None and disks:
-        yield Advice(f"No device is called {root}: compare it with the names above.")
+        said = f"No device is called {root}: compare it with the names above."
+        if root is not None and root.naming is Naming.GPT_AUTO:
+            said = UNMARKED
+        yield Advice(said)
 
 
 def _about_network(context: Context) -> Iterator[Advice]:

@@ -118,6 +118,14 @@ def test_r23_no_disk_at_all() -> None:
     assert "No disk has been seen" in advised(desk)
 
 
+def test_of_a_root_that_is_not_understood_nothing_is_said_about_disks() -> None:
+    """The boot ends before the first device has come."""
+    desk = Desk(settings(root=None, unread="command line: root: 'fstab': expected a device"))
+    desk.wait(5)
+    assert "No disk has been seen" not in advised(desk)
+    assert "the forms of root=" in advised(desk)
+
+
 def test_r23_a_typing_error_is_seen_and_the_nearest_name_comes_first() -> None:
     uuid = "7a0c1f7e-52b5-4d0c-9a53-0d3c6e1f0001"
     wrong = uuid.replace("52b5", "525b")
