@@ -10,6 +10,7 @@ one that shows the fault has no such violation without it.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -41,9 +42,10 @@ from initpy.core.events import (
 )
 from initpy.core.explanation import Node
 from initpy.core.failure import ending
-from initpy.core.goals import handover, other_checks
+from initpy.core.goals import fsck, handover, other_checks
 from initpy.core.machine import rules
 from initpy.core.secret import Secret
+from initpy.core.settings import BreakPoint
 from initpy.core.storage.md import firmware, monitor
 from initpy.core.unlock import attempts
 from initpy.scenario.model import FSTAB
@@ -346,6 +348,11 @@ def trusting_in_monitors(patch: Patch) -> None:
     patch.setattr(monitor, "_set", put)
 
 
+def eager_to_check(patch: Patch) -> None:
+    """29: root is checked before the shell that break=mount opens."""
+    patch.setattr(fsck, "BreakPoint", SimpleNamespace(MOUNT=BreakPoint.HAND_OVER))
+
+
 @dataclass(frozen=True)
 class Row:
     """A fault, the trouble that brings it out, and what the oracle says of it."""
@@ -394,6 +401,7 @@ ROWS = (
         MONITORS,
         ("nothing-uses-a-volume-that-its-monitor-makes-writable",),
     ),
+    Row(29, eager_to_check, ("break",), ("nothing-is-checked-before-a-stop-before-the-mount",)),
 )
 
 

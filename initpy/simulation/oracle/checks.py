@@ -13,6 +13,8 @@ FOLDER = "/run/initpy/checks"
 CHECKED = ("ext2", "ext3", "ext4", "vfat", "exfat", "f2fs", "jfs")
 LATER = ("noauto", "x-systemd.automount", "_netdev", "x-initrd.mount")
 NO_ROOT = ("/", "/usr")
+BEFORE_MOUNT = ("premount", "mount", "mountroot", "pre-mount")
+STOP = "before the root file system is mounted"
 
 
 def _lines(table: str) -> Iterator[str]:
@@ -160,3 +162,23 @@ def no_other_check_is_killed(case: Case) -> Found:
             continue
         if not case.continues(order) or unwanted:
             yield time, f"{work.job} still runs, and the real init does not know"
+
+
+def nothing_is_checked_before_a_stop_before_the_mount(case: Case) -> Found:
+    """`break=mount`: a user looks at root as it was left; a check may write to it (R24)."""
+    words = case.expected.scenario.cmdline.split()
+    given = [each.partition("=")[2].split(",") for each in words if each.startswith("break=")]
+    if not any(point in BEFORE_MOUNT for points in given for point in points):
+        return
+    if any(each.startswith(("rd.shell=", "panic=")) for each in words):
+        return  # there may be no shell to stop for
+    stops = (
+        order
+        for order, entry in enumerate(case.entries)
+        for action in entry.actions
+        if action["kind"] == "OpenShell" and STOP in action["stop"]
+    )
+    first = next(stops, len(case.entries))
+    for work in case.story.works:
+        if work.checks and not work.beside and "-n" not in work.words and work.order < first:
+            yield work.start, f"{work.job}, and the boot is to stop before the mount"

@@ -85,6 +85,7 @@ INVARIANTS: tuple[Callable[[Case], Found], ...] = (
     handover.a_mounted_root_is_handed_over,
     handover.no_tool_below_root_at_the_handover,
     handover.the_right_root_is_mounted,
+    checks.nothing_is_checked_before_a_stop_before_the_mount,
     hibernation.nothing_is_changed_before_it_is_clear_what_is_resumed,
     links.no_link_has_two_addresses,
     links.what_root_stands_on_is_not_taken_down,
