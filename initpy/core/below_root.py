@@ -1,10 +1,11 @@
 """What the root's own fstab wants before the handover is as wanted as the root (R1).
 
+So is what `rd.overlay=` and `mount.usr=` name.
 Parameters such as `rd.lvm.lv=` name what leads to the root, as installers write them. Once the root
 is mounted, its fstab may want more: those names count, too, as if the user had given them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.jobs.instance import JobState, Stimulus
@@ -20,12 +21,26 @@ WHY = "the root's own fstab wants it"
 
 def widen(context: Context, mounts: Iterable[ExtraMount]) -> None:
     """Add what fstab names to what the user wants; look at unwanted jobs again."""
-    before = context.settings
     absent = [each.source for each in mounts if not _is_there(context, each.source)]
+    listed = any(each.source.naming is Naming.LISTED or each.source.needs for each in mounts)
+    _widen(context, absent, listed)
+
+
+def widen_by_parameters(context: Context) -> None:
+    """Add the devices that parameters name beside root, by paths: these tell what leads there."""
+    settings = context.settings
+    named = [settings.usr.source] if settings.usr is not None else []
+    if settings.overlay is not None:
+        named += filter(None, (settings.overlay.source, settings.overlay.encrypted))
+    paths = [each for each in named if each.naming is Naming.PATH and each != settings.root]
+    _widen(context, paths, listed=False)
+
+
+def _widen(context: Context, absent: Sequence[DeviceSpec], listed: bool) -> None:
+    before = context.settings
     settings, encrypted = volumes.widened(before, absent)
     wanted = (*absent, *(each.source for each in encrypted))
     settings = arrays.widened(groups.widened(settings, wanted), wanted)
-    listed = any(each.source.naming is Naming.LISTED or each.source.needs for each in mounts)
     if settings == before and not listed:
         return
     context.settings = settings

@@ -188,6 +188,10 @@ class Boot:
 
             for device in network.begin(self._context, self._index):
                 self._subjects.changed(device)
+        if self._context.settings.overlay is not None or self._context.settings.usr is not None:
+            from initpy.core import below_root  # few command lines name another device than root's
+
+            below_root.widen_by_parameters(self._context)
         for job in self._index.on_boot:
             if self._context.machine.find(job.name) is None:
                 self._subjects.add(job, None)

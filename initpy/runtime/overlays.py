@@ -21,6 +21,10 @@ OURS, DRACUTS = ("upper", "work"), ("overlay", "ovlwork")
 # A root of which only /usr is seen needs these names: base-filesystem.c of systemd.
 MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 
+# What is wrong with a device for the changes.
+ITSELF = "{} is root itself: changes to it need another device"
+UNFIT = "overlay: {} with its {} cannot hold the changes (see dmesg)"
+
 
 def mount_root(
     source: str,
@@ -43,6 +47,8 @@ def mount_root(
         return _mount_usr(target)
     lower = BELOW
     if changes.node:
+        if os.path.realpath(changes.node) == os.path.realpath(source):
+            return errno.EBUSY, ITSELF.format(changes.node)
         how = ("ro",) if changes.readonly else ()
         failed = _mount(changes.node, DEVICE, (changes.type,), how)
         if failed is not None:
@@ -53,7 +59,10 @@ def mount_root(
                 _link(f"{DEVICE}/{upper}", EARLIER)
                 lower = f"{EARLIER}:{BELOW}"
         else:
-            return _join(target, DEVICE, (upper, work), lower, changes.reset)
+            failed = _join(target, DEVICE, (upper, work), lower, changes.reset)
+            if failed[0] == errno.EINVAL:  # ovl_mount_dir_check() in the kernel's super.c
+                return errno.EINVAL, UNFIT.format(changes.node, changes.type)
+            return failed
     failed = _mount("tmpfs", MEMORY, ("tmpfs",), ("mode=755", *changes.options))
     return failed or _join(target, MEMORY, OURS, lower, False)
 

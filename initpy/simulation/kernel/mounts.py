@@ -40,6 +40,8 @@ ON_THE_ROOT = ("/sbin/init", "/bin/sh", "/bin/busybox")  # of the test system
 BELOW, CHANGES = "/run/initpy/root-below", "/run/initpy/root-changes"
 DEVICE, MEMORY = "/run/overlayfs-backing", "/run/initramfs/overlay"
 OTHER_INITS = ("debian-12-sysvinit", "debian-12-openrc", "debian-12-runit")  # installed systems
+# What overlayfs takes for no upper layer: it compares names in its own way, or is read-only.
+NO_UPPER = ("vfat", "squashfs")
 FLAGS = ("ro", "rw", "nosuid", "nodev", "noexec", "sync")
 IGNORED = ("defaults", "auto", "noauto", "nofail", "_netdev", "")
 
@@ -67,6 +69,11 @@ def mount_all(
         world.mounts[target] = MountPoint("tmpfs", "tmpfs", "rw,relatime,mode=755")
         world.mounts[f"{target}/usr"] = world.mounts[BELOW]
         return 0, ""
+    if overlay.node and world.at(overlay.node) is world.at(source):
+        return errno.EBUSY, f"{overlay.node} is root itself: changes to it need another device"
+    if overlay.node and overlay.type in NO_UPPER and not overlay.readonly:
+        what = f"{overlay.node} with its {overlay.type} cannot hold the changes (see dmesg)"
+        return errno.EINVAL, f"overlay: {what}"
     if overlay.node and DEVICE not in world.mounts:
         how = ("ro",) if overlay.readonly else ()
         status, error = yield from _mount_first(
