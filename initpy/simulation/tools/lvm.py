@@ -244,6 +244,9 @@ def _change(world: World, udev: Udev, words: tuple[str, ...], system: System) ->
             complaints.append(
                 f"  WARNING: VG {name} is missing PV {each.uuid} (last written to {each.device})."
             )
+        if wanted and all(each.name != wanted for each in group.volumes):
+            complaints.append(f'  Failed to find logical volume "{name}/{wanted}"')
+            status = 5
         for volume in group.volumes:
             if wanted and volume.name != wanted:
                 continue
