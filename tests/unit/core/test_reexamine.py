@@ -67,6 +67,17 @@ def test_mdadm_examines_the_container_once_more() -> None:
     assert len(desk.runs(AGAIN)) == 1
 
 
+def test_it_does_so_for_each_disk() -> None:
+    desk = half_done()
+    desk.wait(3)
+    desk.end(AGAIN, output="MD_STARTED=unsafe\n")
+    three = ("vda", "vdb", "vdc")
+    desk.see(disk("vdc"), container(*three), volume("inactive", "vda", "vdb"))
+    desk.end("md-ddf-disk@vdc", -9)
+    desk.wait(desk.now + 3)
+    assert len(desk.runs(AGAIN)) == 2
+
+
 def test_a_disk_that_mdadm_has_come_to_its_end_with_needs_none() -> None:
     desk = Desk()
     desk.see(disk("vda"), container("vda"), volume("inactive", "vda"))
@@ -94,7 +105,7 @@ def test_a_new_engine_has_a_disk_examined_that_is_in_no_volume() -> None:
 def test_a_new_engine_leaves_volumes_with_all_disks_alone() -> None:
     desk = Desk()
     whole = volume("read-auto", "vda", "vdb")
-    desk.give(Enumerated((whole, disk("vda"), disk("vdb"), container("vda", "vdb"))))
+    desk.give(Enumerated((disk("vda"), disk("vdb"), container("vda", "vdb"), whole)))
     desk.wait(20)
     assert desk.runs(AGAIN) == []
 

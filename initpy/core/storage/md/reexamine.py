@@ -23,7 +23,7 @@ YES = "yes"
 
 
 def look(context: Context, name: str) -> list[str]:
-    """A disk or container has changed: mark the containers that mdadm was not done with."""
+    """A disk, container or volume has changed: mark the containers that mdadm was not done with."""
     return [each for each in _containers(context, name) if _mark(context, each)]
 
 
@@ -54,6 +54,8 @@ def _containers(context: Context, name: str) -> Iterator[str]:
         return
     if firmware.is_container(device):
         yield name
+    elif firmware.is_volume(device):
+        yield firmware.container_name(device)
     elif device.properties.get("ID_FS_TYPE") in firmware.MEMBERS:
         above = context.devices.holders(name)
         yield from (each.name for each in above if firmware.is_container(each))
@@ -63,8 +65,10 @@ def _mark(context: Context, name: str) -> bool:
     """Have mdadm examine the container if it has not said all of its disks; True if so."""
     box, md = context.devices.get(name), own(context)
     md.unheard_boxes.discard(name)
-    if box is None or REEXAMINE in box.properties:
+    if box is None:
         return False
+    if REEXAMINE in box.properties:
+        return _unmark(context, box)
     examined = md.examined.get(name, frozenset())
     disks = context.devices.slaves(name)
     if context.looks.on or len(disks) < len(box.slaves) or not _unheard(context, box, examined):
@@ -73,7 +77,19 @@ def _mark(context: Context, name: str) -> bool:
         md.unheard_boxes.add(name)
         return False
     md.examined[name] = box.slaves
+    for job in filter(examines, context.machine.on(name)):
+        job.succeeded = False  # with the disks that there were then
     context.devices.mark(name, REEXAMINE, YES)
+    return True
+
+
+def _unmark(context: Context, box: Device) -> bool:
+    """Take the mark away if a volume that was told of later has the disk; True if so."""
+    at_work = any(job.busy for job in context.machine.on(box.name) if examines(job))
+    if at_work or _unheard(context, box, frozenset()):
+        return False
+    own(context).examined.pop(box.name, None)
+    context.devices.mark(box.name, REEXAMINE, None)
     return True
 
 
