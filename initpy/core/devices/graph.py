@@ -39,6 +39,13 @@ def _worker_died(known: Mapping[str, str]) -> bool:
     return known.get(WORKER_FAILED) == "1" and WORKER_ERROR not in known
 
 
+def _loses_array(device: "Device") -> bool:
+    """Tell whether an array is going: md takes its folder in sysfs away before the array."""
+    known = device.properties
+    is_array = device.name.startswith("md") and known.get("DEVTYPE") == "disk"
+    return is_array and "md/array_state" not in known
+
+
 def _block_ready(device: "Device") -> bool:
     """Tell whether udev and the kernel are done with a block device.
 
@@ -55,12 +62,7 @@ def _block_ready(device: "Device") -> bool:
         and known.get("md/array_state") not in ("inactive", "clear")
         # A mapping exists before its table does; udev sees the name with the table.
         and not (device.name.startswith("dm-") and "DM_NAME" not in known)
-        # md takes its folder in sysfs away before the array.
-        and not (
-            device.name.startswith("md")
-            and "md/array_state" not in known
-            and known.get("DEVTYPE") == "disk"
-        )
+        and not _loses_array(device)
         and FOREIGN not in known
         and SAME not in known
         and known.get(MONITOR) != "awaited"
@@ -119,7 +121,8 @@ class Device(NamedTuple):
     def is_empty(self) -> bool:
         """True for an array that was stopped: it has no size, and its partitions are to go."""
         known = self.properties
-        return known.get("SYSTEMD_READY") == "0" and known.get("size", "0") == "0"
+        stopped = known.get("SYSTEMD_READY") == "0" and known.get("size", "0") == "0"
+        return stopped or _loses_array(self)
 
     @property
     def is_private(self) -> bool:

@@ -2,7 +2,7 @@
 
 from desk import Desk, array, block, filesystem, member, settings
 
-from initpy.core.actions import ShowFailure
+from initpy.core.actions import Mount, ShowFailure
 from initpy.core.devices.graph import Device
 from initpy.core.events import Enumerated, JobEnded
 from initpy.core.layer import Layer
@@ -235,3 +235,15 @@ def test_r1_an_array_that_is_not_wanted_is_left_alone() -> None:
         desk = found(settings(layers={Layer.MD: policy}), "vda")
         desk.wait(10)
         assert desk.runs("md-again@md127") == []
+
+
+def test_a_partition_of_an_array_that_goes_is_not_used() -> None:
+    """News of the array may be read when it is gone, while that of its partition's end is late."""
+    desk = Desk()
+    desk.see(block("md127", DEVTYPE="disk", MD_LEVEL="raid1"))
+    desk.see(filesystem("md127p1", on=("md127",), DEVTYPE="partition"))
+    desk.wait(5)
+    assert desk.actions(Mount) == []
+    running = array("md127", ("vda",), "clean", DEVTYPE="disk", ID_PART_TABLE_TYPE="gpt")
+    desk.see(running)
+    assert len(desk.actions(Mount)) == 1
