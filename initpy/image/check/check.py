@@ -150,8 +150,13 @@ def prove(
         rows.extend(drivers.rebuilt())
     rows.extend(row for row in made if row.layer == IMAGE)
     rows.extend(userland.others())
-    rows.extend(Row("the root", "description", Verdict.UNKNOWN, each) for each in stack.unknown)
+    rows.extend(_undescribed(each) for each in stack.unknown)
     return Proof(str(archive.path), stack.root, kernel, without_duplicates(rows))
+
+
+def _undescribed(what: str) -> Row:
+    reason = f"{what}: run the check as root where all devices are attached"
+    return Row("the root", "description", Verdict.UNKNOWN, reason)
 
 
 def kernel_of(archive: Archive, stack: Stack) -> str:

@@ -84,10 +84,11 @@ class Drivers:
             yield from rebuilt.rows("the image", self._used, self._image, self._kernel)
 
     def content(self, name: str) -> bytes | None:
-        """Return the image's file of the module of a name; None if it is built in or absent."""
+        """Return the image's modules of a name and below; None if it is built in or absent."""
         for module in self._kernel.find(name):
+            listed = self._image.dependencies.get(module, ())
             with suppress(DamagedModuleError, KeyError):
-                return self._image.content(module)
+                return b"".join(self._image.content(module_name(each)) for each in listed) or None
         return None
 
     def loads(self, module: str) -> bool:
@@ -175,7 +176,8 @@ class Drivers:
             if not self._installed and not self._image.knows_built_in:
                 reason = f"{module} drives it now, the image lacks it, and kernel {release} is not"
                 verdict = Verdict.MISSING if same else Verdict.UNKNOWN
-                return Row(layer, ask.why, verdict, f"{reason} installed here", module)
+                reason = f"{reason} installed here: install it, or name its folder (--modules-dir)"
+                return Row(layer, ask.why, verdict, reason, module)
             reason = f"{module} drives it now, but kernel {release} has no such module"
             reason += "" if same else "; an external module may not have been built for it yet"
             return Row(layer, ask.why, Verdict.MISSING, reason, module)
@@ -188,7 +190,8 @@ class Drivers:
             return Row(layer, ask.why, Verdict.OK, reason)
         if not known:
             lacks = "has no modules here" if self._installed else "is not installed here"
-            reason = f"{name}: kernel {release} {lacks}, so its drivers are unknown"
+            reason = f"{name}: kernel {release} {lacks}, so its drivers are unknown: "
+            reason += "install it, or name its folder (--modules-dir)"
             return Row(layer, ask.why, Verdict.UNKNOWN, reason)
         # No index lists the devices of built-in drivers.
         if name.startswith(TENTATIVE) or (ask.works and BUS.match(name)):

@@ -54,7 +54,10 @@ def rows(
         found = (archive.get(f"{folder}{name}") for folder in RULES)
         first = next((each for each in found if isinstance(each, File)), None)  # udev(7)
         if first is not None and builtin not in map(bytes.decode, BUILTIN.findall(first.read())):
-            reason = f"{name} does not run udevd's {builtin}: {lost}"
+            reason = (
+                f"{name} does not run udevd's {builtin}: {lost}. Remove it, and build "
+                "the image again"
+            )
             yield Row(IMAGE, "udev's rules", Verdict.UNKNOWN, reason)
     for path in MOUNT_POINTS:
         if path in archive.entries and not isinstance(archive.get(path), Folder):

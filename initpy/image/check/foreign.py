@@ -30,5 +30,8 @@ def _root(row: Row, boot: Boot) -> Row:
     if boot.names_root_now:
         reason = f"{wanted} names the root now; what the image calls it is in files of its own"
         return replace(row, verdict=Verdict.WARNING, reason=reason)
-    reason = f"cannot know what this generator makes of it: {row.reason}"
+    reason = (
+        f"cannot know what this generator makes of it: {row.reason}. Use root=UUID=…, which all "
+        "generators know, or boot it once beside an entry that works"
+    )
     return replace(row, verdict=Verdict.UNKNOWN, reason=reason)

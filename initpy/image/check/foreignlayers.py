@@ -81,7 +81,8 @@ def _encrypted(title: str, volume: VolumeSpec | None) -> Row:
         return Row(title, NEED, Verdict.OK, "a crypttab of the image, or the command line")
     reason = (
         "cannot know: neither a crypttab of the image nor the command line names it, and this "
-        "generator may open no other volumes"
+        "generator may open no other volumes. Name it there (initramfs-tools: option `initramfs` "
+        "in /etc/crypttab), or add the generator's parameter (rd.luks.uuid=, cryptdevice=)"
     )
     return Row(title, NEED, Verdict.UNKNOWN, reason)
 
@@ -91,13 +92,16 @@ def _named(title: str, layer: Layer, given: list[Parameter]) -> Row:
     names = NAMING[layer.kind]
     values = [(each.key, each.value or "") for each in given if each.key in names]
     if not values:
-        reason = f"cannot know: dracut may set up only what {names[0]}= or rd.auto names"
+        reason = f"cannot know: dracut may set up only what {names[0]}= or rd.auto names: add one"
         return Row(title, NEED, Verdict.UNKNOWN, reason)
     for key, value in values:
         if _is_meant(key, value, layer):
             return Row(title, NEED, Verdict.OK, f"{key}={value}")
     shown = ", ".join(f"{key}={value}" for key, value in values)
-    reason = f"cannot know: dracut sets up only what is named, and no parameter names it ({shown})"
+    reason = (
+        f"cannot know: dracut sets up only what is named, and no parameter names it ({shown}): add "
+        f"{names[0]}= for it"
+    )
     return Row(title, NEED, Verdict.UNKNOWN, reason)
 
 

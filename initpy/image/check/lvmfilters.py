@@ -72,7 +72,7 @@ class Filters:
         if others := self._of_tags():
             reason = (
                 f"cannot know whether LVM reads {', '.join(others)} as well, by a tag of the host; "
-                "have the image without"
+                "remove it from the image"
             )
             yield Row(title, "tags of lvm.conf", Verdict.UNKNOWN, reason)
         for key in LISTS if group and name else ():
@@ -123,7 +123,9 @@ class Filters:
         uuid = device.property("ID_FS_UUID").replace("-", "")
         ids = {word.partition("=")[2] for word in text.split() if word.startswith("PVID=")}
         if not uuid:
-            return Verdict.UNKNOWN, f"cannot know whether {path} lists {device.name}"
+            return Verdict.UNKNOWN, (
+                f"cannot know whether {path} lists {device.name}: run `lvmdevices --check`"
+            )
         if uuid in ids:
             return Verdict.OK, f"{path} lists {device.name}"
         return Verdict.MISSING, f"{path} does not list {device.name} (PVID={uuid}): lvmdevices(8)"
@@ -180,5 +182,7 @@ def _allowed(group: str, name: str, values: Values) -> tuple[Verdict, str]:
         return Verdict.OK, f"it has {group}"
     tags = [each for each in values if each.startswith("@")]
     if tags:
-        return Verdict.UNKNOWN, f"cannot know whether {group}/{name} has one of {' '.join(tags)}"
+        return Verdict.UNKNOWN, (
+            f"cannot know whether {group}/{name} has one of {' '.join(tags)}: add {group} to it"
+        )
     return Verdict.MISSING, f"it leaves out {group}/{name}: {', '.join(values) or 'it is empty'}"

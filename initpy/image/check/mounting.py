@@ -27,6 +27,7 @@ from initpy.image.stack.names import is_named
 
 TITLE = "the command line"
 BTRFS_ONLY = ("subvol", "subvolid")
+LIST = "Run `btrfs subvolume list /`"
 FLAGS_OF = "rootflags"
 TOP_LEVEL = "5"  # BTRFS_FS_TREE_OBJECTID
 EXT = "ext"
@@ -93,7 +94,10 @@ def _other(
     name = dict(each.partition("=")[::2] for each in flags).get("subvol")
     here = top.fact("subvolume").strip("/")
     if kind == "btrfs" and name is not None and name.strip("/") != here:
-        reason = f"cannot know whether there is a subvolume {name}; it is {here or '/'} now"
+        reason = (
+            f"cannot know whether there is a subvolume {name}; it is {here or '/'} now. Run `btrfs "
+            f"subvolume list {point}`"
+        )
         yield Row(TITLE, f"the subvolume of {point}", Verdict.UNKNOWN, reason)
 
 
@@ -119,7 +123,9 @@ def _flags(settings: Settings, root: Layer) -> Iterator[Row]:
             number = TOP_LEVEL
         if now.get("subvolid") not in (None, number):
             reason = f"subvolid={number}; root is {shown} now (subvolid={now['subvolid']})"
-            yield Row(TITLE, "rootflags=", Verdict.UNKNOWN, f"cannot know what is on {reason}")
+            yield Row(
+                TITLE, "rootflags=", Verdict.UNKNOWN, f"cannot know what is on {reason}. {LIST}"
+            )
         return
     yield from _default(root, here, shown)
 
@@ -163,7 +169,7 @@ def _elsewhere(root: Layer, name: str, shown: str) -> Row:
     if f"/{name.strip('/')}" in known or not name.strip("/"):
         reason = f"rootflags= mounts {name}; root is {shown} now"
         return Row(TITLE, "rootflags=", Verdict.WARNING, reason)
-    reason = f"cannot know whether there is a subvolume {name}; root is {shown} now"
+    reason = f"cannot know whether there is a subvolume {name}; root is {shown} now. {LIST}"
     return Row(TITLE, "rootflags=", Verdict.UNKNOWN, reason)
 
 
@@ -173,7 +179,7 @@ def _default(root: Layer, here: str, shown: str) -> Iterator[Row]:
     if not default:
         reason = (
             f"cannot know: without subvol= the boot mounts the default subvolume, which btrfs did "
-            f"not tell here; root is {shown} now"
+            f"not tell here; root is {shown} now: add rootflags=subvol={here or '/'}"
         )
         yield Row(TITLE, "rootflags=", Verdict.UNKNOWN, reason)
     elif default.strip("/") == here:
@@ -192,7 +198,10 @@ def _default(root: Layer, here: str, shown: str) -> Iterator[Row]:
 def _file(settings: Settings, stack: Stack, root: Layer) -> Iterator[Row]:
     in_file = any(stack.layer(each).kind is Kind.LOOP for each in _all_below(stack, root))
     if settings.image is not None and not in_file and root.on:
-        reason = f"root is not in a file now: cannot know whether {settings.image.path} is there"
+        reason = (
+            f"root is not in a file now: cannot know whether {settings.image.path} is there. Mount "
+            f"{settings.image.host}, and look"
+        )
         yield Row(TITLE, "loop=", Verdict.UNKNOWN, reason)
 
 
@@ -212,7 +221,10 @@ def _present(need: str, spec: DeviceSpec, stack: Stack, absent: Verdict, why: st
     """Return the row for a device that is not root's."""
     if any(is_named(spec, each) for each in stack.layers if each.identity.startswith("block:")):
         return Row(TITLE, need, Verdict.OK, str(spec))
-    return Row(TITLE, need, absent, f"cannot know what {spec} is, or whether it is there; {why}")
+    reason = (
+        f"cannot know what {spec} is, or whether it is there; {why}. Attach it, and check again"
+    )
+    return Row(TITLE, need, absent, reason)
 
 
 def _all_below(stack: Stack, layer: Layer) -> Iterator[str]:

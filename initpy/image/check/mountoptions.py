@@ -1,7 +1,7 @@
 """Finds options of a mount that its file system does not know, by the words in its driver.
 
-A driver has the names of its options as texts: `commit` or `commit=%d` (fs_parser.c and parser.c
-of the kernel). An option that the driver lacks makes the mount fail.
+A driver has the names of its options as texts: `commit`, `commit=%d` or `errors=panic` (fs_parser.c
+and parser.c of the kernel). An option that the driver lacks makes the mount fail.
 """
 
 import re
@@ -37,4 +37,4 @@ def unknown(options: Iterable[str], driver: bytes, shown: Iterable[str]) -> tupl
 
 
 def _has(driver: bytes, name: str) -> bool:
-    return re.search(rb"\0" + re.escape(name.encode()) + rb"(?:=%[a-z]+|=)?\0", driver) is not None
+    return re.search(rb"\0" + re.escape(name.encode()) + rb"(?:=[^\0]*)?\0", driver) is not None

@@ -75,7 +75,12 @@ class Multipaths:
             return
         if name is None:
             reason = f"cannot know: {multipathconf.BINDINGS} of the image does not list its WWID"
-            yield Row(title, "its name", Verdict.UNKNOWN, f"{reason}, so it may get another one")
+            yield Row(
+                title,
+                "its name",
+                Verdict.UNKNOWN,
+                f"{reason}, so it may get another one: run `multipath`, and build again",
+            )
             return
         reason = f"by the image's configuration it is {name}, and root= names {now}"
         yield Row(title, "its name", Verdict.MISSING, f"{reason}; root=UUID= does not change")
@@ -92,7 +97,10 @@ class Multipaths:
         if rule is not None and certain:
             return lost, f"the blacklist leaves out {path.name}: {rule}"
         if rule is not None:
-            return Verdict.UNKNOWN, f"cannot know whether the blacklist means {path.name}: {rule}"
+            return Verdict.UNKNOWN, (
+                f"cannot know whether the blacklist means {path.name}: {rule}. Add its WWID, "
+                f"{wwid}, to blacklist_exceptions"
+            )
         if tables.find != multipathconf.GREEDY and not self._lists(tables.wwids, wwid):
             reason = f"find_multipaths is {tables.find}, and {tables.wwids} does not list {wwid}"
             return lost, f"{reason}: `multipath -a {path.name}`, then build again"

@@ -73,5 +73,6 @@ def _beside(row: Row, line: CommandLine | None, good: CommandLine) -> Row:
     reason = f"{row.reason}. {good.origin} leads to it"
     if line is None or line.in_use or line.loader == good.loader:
         return replace(row, reason=reason)
-    reason += ", and nothing tells which of the boot loaders starts this machine"
+    reason += ", and nothing tells which of the boot loaders starts this machine: "
+    reason += "correct the one, or remove it"
     return replace(row, reason=reason, verdict=Verdict.UNKNOWN)

@@ -73,10 +73,15 @@ def _unmatched(network: NetworkSettings, way: Layer, need: str, text: str) -> Ro
     if network.boot_link is not None:
         matches.append(network.boot_link)
     if any(each.mac for each in matches) and not way.fact("mac"):
-        reason = "cannot know whether it has the MAC address of the command line"
+        reason = (
+            "cannot know whether it has the MAC address of the command line: name the interface"
+        )
         return Row(TITLE, need, Verdict.UNKNOWN, reason)
     if "net.ifnames=" in text or network.names:
-        reason = "cannot know what it is called then: net.ifnames= or ifname= has a say"
+        reason = (
+            "cannot know what it is called then: net.ifnames= or ifname= has a say: name it by "
+        )
+        reason += "its MAC address (ip=MAC:…)"
         return Row(TITLE, need, Verdict.UNKNOWN, reason)
     named = ", ".join(dict.fromkeys(str(each) for each in matches))
     instead = f"other interfaces: {named}" if named else "no interface"
@@ -131,5 +136,7 @@ def _target(network: NetworkSettings | None, layer: Layer, stack: Stack) -> Row:
         return Row(TITLE, need, Verdict.MISSING, f"the command line names other targets: {others}")
     if not server or any(each.server in ("", server) for each in same):
         return Row(TITLE, need, Verdict.OK, "the engine logs in to it")
-    reason = f"cannot know whether {same[0].server} leads to it, which is at {server} now"
+    reason = (
+        f"cannot know whether {same[0].server} leads to it, which is at {server} now: name it so"
+    )
     return Row(TITLE, need, Verdict.UNKNOWN, reason)

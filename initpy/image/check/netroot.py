@@ -140,7 +140,7 @@ def named(settings: Settings, top: Layer) -> Row | None:
     if wanted == source or (not server and source.endswith(f":{path}")):
         return Row(COMMAND_LINE, "root=", Verdict.OK, wanted)
     # Another name or address of the server may lead to the same export.
-    reason = f"cannot know whether {wanted or 'what the lease names'} is {source}"
+    reason = f"cannot know whether {wanted or 'what the lease names'} is {source}: name it so"
     return Row(COMMAND_LINE, "root=", Verdict.UNKNOWN, reason)
 
 

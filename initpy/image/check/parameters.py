@@ -163,7 +163,8 @@ class Boot:
         wanted = self.settings.root
         devices = self._devices(top)
         if given and "${" in (given[-1].value or ""):
-            reason = f"cannot know: only the boot loader knows what {given[-1].value} is"
+            reason = f"cannot know: only the boot loader knows what {given[-1].value} is: give "
+            reason += "the words by --cmdline"
             yield Row(TITLE, ROOT, Verdict.UNKNOWN, reason)
             return
         image = self.settings.image
@@ -202,7 +203,7 @@ class Boot:
         if source and by_name:
             reason = f"{wanted} is not {top.name}"
             return Row(TITLE, ROOT, Verdict.MISSING, reason)
-        reason = f"cannot know whether {wanted} is {top.name}"
+        reason = f"cannot know whether {wanted} is {top.name}: name the root by its device or pool"
         return Row(TITLE, ROOT, Verdict.UNKNOWN, reason)
 
     def _extra(self, top: Layer) -> Iterator[Row]:
@@ -241,7 +242,7 @@ class Boot:
         if any(is_named(spec, each, mapping(each)) for each in devices):
             return _ambiguous(need, spec, devices) or _right(need, spec)
         if spec.relative:
-            reason = f"cannot know which partition {spec} is"
+            reason = f"cannot know which partition {spec} is: name it by UUID="
             return Row(TITLE, need, Verdict.UNKNOWN, reason)
         for each in devices:
             if each.kind in ENCRYPTED and is_named(spec, each):
@@ -253,14 +254,15 @@ class Boot:
         ):
             return _right(need, spec, f" is the volume that opens as {top.name}")
         if spec.naming is Naming.NUMBER and not any(each.property("MAJOR") for each in devices):
-            reason = f"cannot know: nothing tells the numbers of {top.name}"
+            reason = f"cannot know: nothing tells the numbers of {top.name}: name it by UUID="
             return Row(TITLE, need, Verdict.UNKNOWN, reason)
         reason = f"{spec} is not the device of {top.name}{right}"
         if any(is_named(spec, under) for each in devices for under in self._encrypted(each)):
             reason = f"{spec} is the encrypted volume that {top.name} is in{right}"
         linked = spec.naming is Naming.PATH and not spec.value.startswith(SURE)
         if linked and not any(each.property("DEVLINKS") for each in devices):
-            reason = f"cannot know: udev tells no links of {top.name}, so {spec} may be it"
+            reason = f"cannot know: udev tells no links of {top.name}, so {spec} may be it: name "
+            reason += "it by UUID="
             return Row(TITLE, need, Verdict.UNKNOWN, reason)
         return Row(TITLE, need, Verdict.MISSING, reason)
 

@@ -34,6 +34,7 @@ IMAGE = "the image"
 MODPROBE = "modprobe"
 # systemd's, in images that start it.
 INSTEAD = {"cryptsetup": ("/usr/lib/systemd/systemd-cryptsetup", "/usr/bin/systemd-cryptsetup")}
+ONCE = "boot it once beside an entry that works"
 BY_ID = "/dev/disk/by-id/"
 # The ID_FS_TYPE of the device below such a layer, if udev's record has none.
 CONTENT = {Kind.MD: "linux_raid_member", Kind.LUKS: "crypto_LUKS", Kind.LVM: "LVM2_member"}
@@ -118,6 +119,7 @@ class Userland:
         files = list({file.source: file for file, _ in matching}.values())
         if layer.kind is Kind.FILESYSTEM and not self._mounts(layer, properties):
             reason = "no job file of the image mounts it"
+            reason += "" if self.ours else f"; {ONCE}"
             yield Row(title, "job", Verdict.MISSING if self.ours else Verdict.UNKNOWN, reason)
         names = [*dict.fromkeys(_called(job) for _, job in matching)]
         wanted = [name for file in files for name in file.image.programs]
@@ -147,7 +149,7 @@ class Userland:
         if self.ours:
             reason = f"no job file of the image handles {below.name}, which is {content}"
             return Row(title, "job", Verdict.MISSING, reason)
-        reason = f"initpy does not know how this image sets up {content}"
+        reason = f"initpy does not know how this image sets up {content}; {ONCE}"
         return Row(title, "set-up", Verdict.UNKNOWN, reason)
 
     def _programs(self, title: str, names: Iterable[str]) -> Iterator[Row]:
@@ -176,7 +178,9 @@ class Userland:
                 yield Row(title, f"program {name}", Verdict.OK, found.path)
                 yield from _warnings(title, name, found)
             else:
-                reason = "is not in the image; another generator built it, and may not need it"
+                reason = (
+                    f"is not in the image; another generator built it, and may not need it; {ONCE}"
+                )
                 yield Row(title, f"program {name}", Verdict.UNKNOWN, reason)
 
     def _instead(self, name: str) -> Found | None:
@@ -192,7 +196,8 @@ class Userland:
             yield Row(title, f"udev rules {name}", Verdict.MISSING, "are not in the image")
         hidden = [name for name in names if name not in lacking and self._is_hidden(name)]
         for name in hidden:
-            reason = "are hidden by a link to /dev/null or a file without rules: they do nothing"
+            reason = "are hidden by a link to /dev/null or a file without rules: they do nothing. "
+            reason += "Remove that from /etc/udev/rules.d, and build the image again"
             yield Row(title, f"udev rules {name}", Verdict.UNKNOWN, reason)
         if names and not lacking and not hidden:
             yield Row(title, "udev rules", Verdict.OK, ", ".join(names))
@@ -214,7 +219,8 @@ class Userland:
                 problem = found.problem if found is not None else f"{path} is not in the image"
                 if problem:
                     verdict = Verdict.UNKNOWN if self._by_id else Verdict.WARNING
-                    yield Row(title, f"udev rules {name}", verdict, problem)
+                    reason = f"{problem}: --add {path}" if found is None else problem
+                    yield Row(title, f"udev rules {name}", verdict, reason)
 
     def _is_hidden(self, name: str) -> bool:
         """Return whether the first file of a name has no rules: it hides the others (udev(7))."""

@@ -224,7 +224,8 @@ class Volumes:
         if header.device is not None:
             if self._is_there(HEADER_OF, volume.name, header.device):
                 return Row(title, "header", Verdict.OK, f"{header}, checked below")
-            reason = f"{header} is not present now, and nothing opens the volume without"
+            reason = f"{header} is not present now, and nothing opens the volume without: "
+            reason += "attach it, and check again"
             return Row(title, "header", Verdict.UNKNOWN, reason)
         if isinstance(self._archive.get(path), File):
             uuid = layer.property("DM_UUID")
@@ -274,7 +275,7 @@ class Volumes:
         verdict = Verdict.UNKNOWN if volume.headless else Verdict.WARNING
         reason = (
             f"{key} is not present now, so its drivers could not be checked against the image"
-            f"{asked}"
+            f"{asked}: attach it, and check again"
         )
         return Row(title, "key file", verdict, reason)
 
