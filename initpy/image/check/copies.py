@@ -5,6 +5,7 @@ known to others, such as a server: nothing here tells which of the two is right.
 """
 
 from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
 
 from initpy.config.jobs import JobFile
 from initpy.image.check.keyfiles import AGAIN
@@ -16,6 +17,7 @@ from initpy.image.stack.layers import Kind, Stack
 from initpy.image.tree import File
 
 TITLE = "the image"
+LINKS = "/etc/systemd/network/*"
 HOST_ID = "/etc/hostid"
 
 
@@ -32,19 +34,23 @@ def rows(
         entry = archive.get(path)
         theirs = machine(path) if isinstance(entry, File) else None
         if isinstance(entry, File) and theirs is not None and theirs != entry.read():
-            verdict = Verdict.UNKNOWN if path in doubts else Verdict.WARNING
-            why = f": {doubts[path]}" if path in doubts else ""
+            doubt = next((why for each, why in doubts.items() if fnmatchcase(path, each)), "")
+            verdict = Verdict.UNKNOWN if doubt else Verdict.WARNING
+            why = f": {doubt}" if doubt else ""
             reason = f"{path} of this machine has changed since{why}; {AGAIN}"
             yield Row(TITLE, "its copy of a file", verdict, reason)
 
 
 def _is_in(path: str, named: Iterable[str]) -> bool:
-    return any(path == each or path.startswith(f"{each}/") for each in named)
+    return any(fnmatchcase(path, each) or fnmatchcase(path, f"{each}/*") for each in named)
 
 
 def _doubts(stack: Stack) -> dict[str, str]:
     """Return the files by which others know the machine, and what an older one may mean."""
     found = {}
+    # What names interfaces decides whether the command line's `ip=NAME:…` means the right one.
+    if any(each.kind is Kind.NETWORK for each in stack.layers):
+        found[LINKS] = "the interface may have another name"
     if any(
         each.kind is Kind.TARGET and each.property("TARGET") == "iscsi" for each in stack.layers
     ):

@@ -12,17 +12,20 @@ from initpy.image.check.proof import Verdict
 from initpy.image.stack.describe import describe
 from initpy.image.tree import File, Tree
 
+LINK = "/etc/systemd/network/10-lan.link"
 NAME = "/etc/iscsi/initiatorname.iscsi"
 JOB = parse_job_file(
     "x.toml",
     f"""
 summary = "x"
 [image]
-of_machine = ["{NAME}", "/etc/nvme/hostnqn", "/etc/hostid", "/etc/zfs/keys"]
+of_machine = [
+    "{NAME}", "/etc/nvme/hostnqn", "/etc/hostid", "/etc/zfs/keys", "/etc/systemd/network/*.link",
+]
 """,
 )
 FILES = {NAME: b"InitiatorName=iqn.a", "/etc/hostid": b"1234", "/etc/zfs/keys/a": b"secret",
-         "/etc/other": b"x"}  # fmt: skip
+         "/etc/other": b"x", LINK: b"[Link]"}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -33,6 +36,8 @@ FILES = {NAME: b"InitiatorName=iqn.a", "/etc/hostid": b"1234", "/etc/zfs/keys/a"
         (nested(), {NAME: b"InitiatorName=iqn.b"}, [Verdict.WARNING]),
         (iscsi(), {NAME: b"InitiatorName=iqn.b"}, [Verdict.UNKNOWN]),
         (iscsi(), {"/etc/zfs/keys/a": b"other", "/etc/hostid": b""}, [Verdict.WARNING] * 2),
+        (nested(), {LINK: b"[Match]"}, [Verdict.WARNING]),
+        (iscsi(), {LINK: b"[Match]"}, [Verdict.UNKNOWN]),
         (iscsi(), {"/etc/other": b"y", "/etc/nvme/hostnqn": b"new"}, []),
     ],
 )
