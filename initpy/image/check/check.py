@@ -105,6 +105,7 @@ def prove(
         rows.extend(foreignlayers.rows(archive, stack, boot, userland.programs, machine))
     if boot.line is not None and stack.tops:
         rows.extend(hazards.rows(boot.text, stack, archive))
+    rows.extend(unified.kernel(archive, kernel))
     rows.extend(unified.overtaken(archive, stack, changed))
     if userland.ours and stack.tops:
         told = boot.rows(required=configured)

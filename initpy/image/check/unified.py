@@ -13,11 +13,12 @@ from initpy.image.check.machine import Written, written
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.formats import pe
 from initpy.image.formats.archive import Archive
+from initpy.image.kernel.kernels import HEAD, kernel_version
 from initpy.image.stack.bootlines import INSTALLED, CommandLine
 from initpy.image.stack.layers import Stack
 
 UNIFIED = "the unified kernel image"
-SECTION = ".cmdline"
+SECTION, LINUX, UNAME = ".cmdline", ".linux", ".uname"
 ADDONS = "*.addon.efi"
 COUNTER = re.compile(r"\+[0-9]+(?:-[0-9]+)?(?=\.efi$)")  # automatic boot assessment
 LARGEST = 64 << 20  # bytes of an addon
@@ -40,6 +41,19 @@ def command_line(archive: Archive) -> CommandLine | None:
     texts = [each.rstrip(b"\0\n").decode("utf-8", "replace") for each in parts]
     names = "".join(f", with {name}" for name, _ in found)
     return CommandLine(" ".join(filter(None, texts)), f"{UNIFIED}{names}")
+
+
+def kernel(archive: Archive, release: str) -> Iterator[Row]:
+    """Yield a row if the kernel in an image is of another release than the image's modules."""
+    linux = archive.sections.get(LINUX, b"")
+    said = archive.sections.get(UNAME, b"").rstrip(b"\0\n").decode("ascii", "replace")
+    own = kernel_version(linux[:HEAD]) or said
+    if own and own != release:
+        reason = (
+            f"{UNIFIED} has the kernel {own}, and modules for {release}: none of them would load; "
+            "build the image again"
+        )
+        yield Row("the image", "its kernel", Verdict.MISSING, reason)
 
 
 def overtaken(archive: Archive, stack: Stack, changed: Written) -> Iterator[Row]:

@@ -13,6 +13,15 @@ from initpy.image.check.proof import Verdict
 from initpy.image.formats.archive import Archive
 from initpy.image.stack.describe import describe
 
+
+def bzimage(release: str) -> bytes:
+    """Return the head of a kernel for x86 (Documentation/arch/x86/boot.rst)."""
+    head = bytearray(0x400)
+    head[0x202:0x206] = b"HdrS"
+    head[0x20E:0x210] = (0x100).to_bytes(2, "little")  # less 0x200
+    return bytes(head[:0x300]) + release.encode() + b" (builder@host) #1\0" + bytes(0x200)
+
+
 RIGHT, STALE = "root=UUID=7a0c", "root=UUID=stale"
 
 
@@ -127,3 +136,22 @@ def test_a_command_line_that_was_configured_after_the_build(
     assert [row.verdict for row in rows] == ([Verdict.WARNING] if warned else [])
     if configured == RIGHT:
         assert "says otherwise of rd.md:" in rows[0].reason
+
+
+@pytest.mark.parametrize(
+    ("sections", "words"),
+    [
+        ({}, ""),
+        ({".linux": b"k"}, ""),  # it does not say
+        ({".uname": b"6.1.0-test\n"}, ""),
+        ({".uname": b"6.1.0-57\0"}, "kernel 6.1.0-57, and modules for 6.1.0-test"),
+        ({".linux": bzimage("6.1.0-57"), ".uname": b"6.1.0-test"}, "kernel 6.1.0-57, and modules"),
+        ({".linux": bzimage("6.1.0-test")}, ""),
+    ],
+)
+def test_the_kernel_of_a_unified_image_is_that_of_its_modules(
+    sections: dict[str, bytes], words: str
+) -> None:
+    archive = Archive(Path("a.efi"), 0, entries=image().entries, sections=sections)
+    reasons = [row.reason for row in unified.kernel(archive, "6.1.0-test")]
+    assert len(reasons) == bool(words) and all(words in each for each in reasons)
