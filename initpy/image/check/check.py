@@ -141,6 +141,8 @@ def prove(
         if userland.ours:
             rows.extend((*volumes.rows(layer), *arrays.rows(layer)))
             rows.extend((*groups.rows(layer), *filters.rows(layer), *multipaths.rows(layer)))
+        else:  # their mdadm and LVM read the same files
+            rows.extend((*arrays.refused(layer), *filters.rows(layer)))
     if userland.ours:
         rows.extend(resuming.rows(stack, boot.settings, boot.text))
     if userland.ours:

@@ -121,3 +121,23 @@ def test_what_opens_a_volume(
     rows = [row for row in judged(files, words, machine) if row.layer.endswith(CRYPT)]
     found = {row.need: row.verdict for row in rows if row.need.startswith(("key", "header"))}
     assert found == verdicts
+
+
+@pytest.mark.parametrize(
+    ("files", "verdicts"),
+    [
+        ({}, set()),
+        ({"/etc/lvm/lvm.conf": 'devices { filter = [ "r|.*|" ] }'}, {MISSING}),
+        ({"/etc/lvm/lvm.conf": 'devices { filter = [ "a|.*|" ] }'}, {OK}),
+        ({"/etc/lvm/lvm.conf": 'activation { volume_list = [ "other" ] }'}, {MISSING}),
+        ({"/etc/mdadm/mdadm.conf": "AUTO -all\n"}, {MISSING}),
+        ({"/etc/mdadm/mdadm.conf": f"AUTO -all\nARRAY /dev/md0 UUID={ARRAY_UUID}\n"}, set()),
+    ],
+)
+def test_the_files_of_mdadm_and_lvm_count_in_each_image(
+    files: Mapping[str, str], verdicts: set[Verdict]
+) -> None:
+    rows = judged({**DRACUT, **files}, "rd.auto")
+    assert {
+        row.verdict for row in rows if row.need.endswith(("lvm.conf", "mdadm.conf"))
+    } == verdicts
