@@ -1,16 +1,16 @@
 """What the root's own fstab wants before the handover is as wanted as the root (R1).
 
-So is what `rd.overlay=` and `mount.usr=` name.
+So is what other parameters name: `rd.overlay=`, `mount.usr=`, `resume=`, keys and headers.
 Parameters such as `rd.lvm.lv=` name what leads to the root, as installers write them. Once the root
 is mounted, its fstab may want more: those names count, too, as if the user had given them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.jobs.instance import JobState, Stimulus
 from initpy.core.machine.wanted import unwanted
-from initpy.core.settings import ExtraMount
+from initpy.core.settings import ExtraMount, Settings
 from initpy.core.state.context import Context
 from initpy.core.storage.lvm import below_root as groups
 from initpy.core.storage.md import below_root as arrays
@@ -29,11 +29,21 @@ def widen(context: Context, mounts: Iterable[ExtraMount]) -> None:
 def widen_by_parameters(context: Context) -> None:
     """Add the devices that parameters name beside root, by paths: these tell what leads there."""
     settings = context.settings
-    named = [settings.usr.source] if settings.usr is not None else []
+    paths = [each for each in _beside_root(settings) if each.naming is Naming.PATH]
+    _widen(context, [each for each in paths if each != settings.root], listed=False)
+
+
+def _beside_root(settings: Settings) -> Iterator[DeviceSpec]:
+    if settings.usr is not None:
+        yield settings.usr.source
+    if settings.resume is not None:
+        yield settings.resume.source
     if settings.overlay is not None:
-        named += filter(None, (settings.overlay.source, settings.overlay.encrypted))
-    paths = [each for each in named if each.naming is Naming.PATH and each != settings.root]
-    _widen(context, paths, listed=False)
+        yield from filter(None, (settings.overlay.source, settings.overlay.encrypted))
+    for volume in (*settings.volumes, settings.unnamed):
+        for part in (volume.key, volume.header):
+            if part is not None and part.device is not None:
+                yield part.device
 
 
 def _widen(context: Context, absent: Sequence[DeviceSpec], listed: bool) -> None:

@@ -188,8 +188,8 @@ class Boot:
 
             for device in network.begin(self._context, self._index):
                 self._subjects.changed(device)
-        if self._context.settings.overlay is not None or self._context.settings.usr is not None:
-            from initpy.core import below_root  # few command lines name another device than root's
+        if self._context.settings.narrowed:
+            from initpy.core import below_root  # many command lines name nothing that leads to root
 
             below_root.widen_by_parameters(self._context)
         for job in self._index.on_boot:

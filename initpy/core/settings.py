@@ -184,6 +184,11 @@ class Settings(NamedTuple):
     breaks: frozenset[BreakPoint] = frozenset()
     debug: bool = False
 
+    @property
+    def narrowed(self) -> bool:
+        """True when parameters or crypttab name some of what leads to a device, and so not all."""
+        return bool(self.volumes) or any(each.named for each in self.layers.values())
+
     def layer(self, layer: Layer) -> LayerPolicy:
         """The policy of a technology; enabled for all when nothing was said."""
         return self.layers.get(layer, FOR_ALL)
