@@ -29,6 +29,8 @@ def losetup(world: World, udev: Udev, call: Call) -> Work:
         return Answer(1, complaints=f"losetup: {path}: failed to set up loop device: No such file "
                       "or directory")  # fmt: skip
     block = Block(name, inside, MAJOR, int(name.removeprefix("loop")), facts=facts)
+    host = world.mounts.get(HOST)
+    block.fixed = host is not None and host.options.split(",")[0] == "ro"  # loop_configure()
     world.add(block)
     udev.uevent("change", block)
     return Answer(0)

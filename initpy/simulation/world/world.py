@@ -75,6 +75,7 @@ class Block:
     mapping: Mapped | None = None
     facts: Mapping[str, str] = field(default_factory=dict)  # of udev, kinds that have no module
     present: bool = True
+    fixed: bool = False  # a loop device whose file is on what is mounted read-only
     # udev's database; None: not looked at yet.
     known: dict[str, str] | None = None
     links: frozenset[str] = frozenset()
@@ -248,7 +249,7 @@ class World:
         """Whether the kernel refuses writes to the device: `ro` in its folder of sysfs."""
         if block.array is not None:
             return block.array.state == "readonly"
-        if block.mapping is not None and block.mapping.read_only:
+        if block.fixed or (block.mapping is not None and block.mapping.read_only):
             return True
         if block.disk is not None and block.disk.bus == "cdrom":
             return True
