@@ -99,6 +99,7 @@ def prove(
         rows += fixedpaths.foreign_rows(archive, boot.text)
     rows.extend(_tables(image, known))
     rows.extend(pairing.place_rows(stack, archive))
+    rows.extend(pairing.modules_rows(image, machine))
     rows.extend(pairing.rows(boot.line, archive, kernel, required=configured))
     if stack.tops and not userland.ours:
         rows.extend(foreign.rows(boot.rows(required=False), boot))

@@ -7,16 +7,19 @@ EFI system partition by another tool than the image.
 from collections.abc import Iterator
 from pathlib import Path
 
+from initpy.image.check.machine import Machine, nothing
 from initpy.image.check.parameters import TITLE
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.check.unified import is_unified
 from initpy.image.formats.archive import Archive
+from initpy.image.kernel.moduletree import FOLDERS, ModuleTree
 from initpy.image.stack.bootlines import ENTRIES, CommandLine
 from initpy.image.stack.layers import Stack
 
 # Boot loaders that start an image only if the entry names it.
 LISTING = ("GRUB", ENTRIES, "syslinux", "Limine", "zipl")
 IMAGE = "the image"
+TABLES = ("modules.dep.bin", "modules.dep")
 
 
 def place_rows(stack: Stack, archive: Archive) -> Iterator[Row]:
@@ -28,6 +31,23 @@ def place_rows(stack: Stack, archive: Archive) -> Iterator[Row]:
             f"a file system there. Run `mount {point}`, and install the image again"
         )
         yield Row(IMAGE, "its place", Verdict.UNKNOWN, reason)
+
+
+def modules_rows(image: ModuleTree, machine: Machine) -> Iterator[Row]:
+    """Yield the row of a kernel whose modules the described system has no longer.
+
+    `machine` returns its files. After the start the real system loads modules from its own folder:
+    of file systems in fstab, of network cards.
+    """
+    if machine is nothing or not image.modules:
+        return
+    paths = (f"{folder}/{image.release}/{name}" for folder in FOLDERS for name in TABLES)
+    if all(machine(path) is None for path in paths):
+        reason = (
+            f"{FOLDERS[0]}/{image.release} is not on the root: the real system could load no "
+            "driver. Is this an image of a kernel that has been replaced?"
+        )
+        yield Row(IMAGE, "the real system's modules", Verdict.WARNING, reason)
 
 
 def rows(

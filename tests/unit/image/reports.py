@@ -87,6 +87,7 @@ class Report:
     config: str = ""  # the kernel's
     sections: Mapping[str, bytes] | None = None  # of a unified image
     words: str = ""  # in the row's reason
+    modules_on_root: bool = True  # the machine has the folder of this kernel's modules
 
     @property
     def cured(self) -> "Report":
@@ -191,6 +192,10 @@ REPORTS = {
     "the disk was cloned, and the old one is still there": Report(
         "cks, DracutNeededArguments", cloned, ("command line", "root=", WARNING), {"make": plain},
         BY_UUID, words="/dev/vdb2",
+    ),
+    "the kernel of the image has been replaced, and its modules are gone": Report(
+        "omarchy 4192", plain, ("the image", "the real system's modules", WARNING),
+        {"modules_on_root": True}, BY_UUID, modules_on_root=False,
     ),
     "an entry without an image": Report(
         "propolis 590", plain, ("command line", "its image", WARNING), GOOD,
