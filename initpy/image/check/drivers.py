@@ -60,6 +60,7 @@ class Drivers:
         self._modprobed = modprobed.read(archive, besides=IDLE_NETWORK if woken else "")
         self._blocked = blacklisted | self._modprobed.forbidden
         self._refused = frozenset(_listed(cmdline, ALWAYS))
+        self._loaded = dict(stack.versions)
         self._options = [*loading.on_command_line(cmdline)]
         self._signed_only = loading.signatures_wanted(
             config, cmdline, locked_down=stack.locked_down
@@ -294,6 +295,8 @@ class Drivers:
             name = module_name(path)
             self._used.add(name)
             info = self._image.info(name)
+            if why := loading.outdated(path, info, self._loaded.get(name, "")):
+                yield Row(layer, f"version of {name}", Verdict.WARNING, why, name)
             yield from self._soft(layer, name, info)
             yield from self._charsets(layer, name, info)
             yield from self._firmware(layer, name, info)

@@ -23,6 +23,7 @@ NUMBERS = {
 SWITCHES = ("bool", "invbool", "bint")
 YES_OR_NO = re.compile(r"[yYtTnNfF01]|[oO][nNfF]")  # kstrtobool() reads no further
 ARRAY = "array of "
+AGAIN = "what that has written may be unknown to it; build the image again"
 ENFORCED, LOCKED = "module.sig_enforce", "lockdown"
 LEVELS = ("integrity", "confidentiality")
 FORCED = (
@@ -62,6 +63,22 @@ def unsigned(module: str, info: ModuleInfo, wanted: str) -> str:
         f"{module} is not signed, and {wanted} has the kernel refuse such modules: sign it "
         "(dkms(8): mokutil --import /var/lib/dkms/mok.pub)"
     )
+
+
+def outdated(path: str, info: ModuleInfo, loaded: str) -> str:
+    """Return why an external module may not know what the loaded one has written; "" if it may.
+
+    A pool of ZFS that was upgraded cannot be imported by an older driver. The version of one of
+    the kernel's own drivers says nothing.
+    """
+    external = not path.startswith("kernel/")
+    if not external or not loaded or not info.version or _order(info.version) >= _order(loaded):
+        return ""
+    return f"the image has {info.version}, and {loaded} is loaded now: {AGAIN}"
+
+
+def _order(version: str) -> list[int]:
+    return [int(each) for each in re.findall(r"[0-9]+", version)]
 
 
 def on_command_line(cmdline: str) -> Iterator[tuple[str, str, str | None]]:

@@ -26,6 +26,7 @@ class ModuleInfo:
     kind: Kind  # machine and word size
     charsets: bool = False  # loads character sets by name (fs/nls)
     signed: bool = False  # by whichever key
+    version: str = ""  # of an external module
     parameters: Mapping[str, str] = field(default_factory=dict)  # name -> type
 
 
@@ -54,6 +55,7 @@ def read_module(data: bytes) -> ModuleInfo:
         kind=kind_of(data),
         charsets=CALL in data,
         signed=data.endswith(SIGNED),
+        version=next(iter(values.get("version", ())), "").strip(),
         parameters={name.replace("-", "_"): kind for name, _, kind in types},
     )
 

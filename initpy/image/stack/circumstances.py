@@ -28,6 +28,14 @@ def locked_down(system: System, cmdline: str) -> bool:
     return any(each in LOCKED for each in state) and not asked
 
 
+def versions(system: System, layers: Iterable[Layer]) -> Iterator[tuple[str, str]]:
+    """Yield (module, version) of the drivers of layers that are loaded and tell a version."""
+    used = {name for layer in layers for ask in layer.asks for name in ask.using}
+    for name in sorted(used):
+        if text := (system.text(f"/sys/module/{name}/version") or "").strip():
+            yield name, text
+
+
 def unmounted(system: System, base: str, mounts: MountTable) -> tuple[str, ...]:
     """Return the places where fstab mounts the boot loader's file system, and nothing is.
 

@@ -113,13 +113,13 @@ class _Description:
         known = {layer.identity for layer in layers}
         pruned = (replace(each, on=tuple(x for x in each.on if x in known)) for each in layers)
         names = {top.identity for top in tops}
-        marked = circumstances.with_twins(self._system, combined(pruned), names)
+        marked = (*circumstances.with_twins(self._system, combined(pruned), names),)
         return Stack(
             root=self._root,
             kernel=self._system.release(),
             machine=self._system.machine(),
             tops=tuple(dict.fromkeys(top.identity for top in tops)),
-            layers=tuple(marked),
+            layers=marked,
             in_use=in_use(self._system.text("/proc/modules") or ""),
             unknown=tuple(dict.fromkeys(self._blocks.unknown)),
             cmdline=self._cmdline,
@@ -127,6 +127,7 @@ class _Description:
             command_lines=self._lines,
             resume=resume,
             locked_down=self._booted and circumstances.locked_down(self._system, self._cmdline),
+            versions=tuple(circumstances.versions(self._system, marked)),
             unmounted=self._unmounted(),
         )
 

@@ -123,6 +123,8 @@ class Stack:
     resume: str = ""  # the device with a hibernated system, by Debian's configuration
     # The running kernel is locked down, not by its command line: by Secure Boot.
     locked_down: bool = False
+    # (module, version) of drivers that are loaded there and tell one.
+    versions: tuple[tuple[str, str], ...] = ()
     # Where fstab mounts a file system of the boot loader, and nothing is mounted.
     unmounted: tuple[str, ...] = ()
 
@@ -222,6 +224,7 @@ def _stack(content: dict[str, Any]) -> Stack:
         resume=_text(content.get("resume", "")),
         locked_down=bool(content.get("locked_down")),
         unmounted=_texts(content.get("unmounted", ())),
+        versions=_pairs(content.get("versions", ())),
     )
 
 

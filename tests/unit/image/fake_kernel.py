@@ -30,6 +30,7 @@ class Module:
     made_for: str = VERSION
     parameters: tuple[str, ...] = ()  # NAME:TYPE
     signed: bool = False
+    version: str = ""
     elf_machine: int = 62  # x86-64
     build: str = ""  # the build ID, in hexadecimal digits
     in_tree: bool = True
@@ -45,6 +46,7 @@ class Module:
         fields += [f"depends={','.join(self.needs)}", *(f"alias={each}" for each in self.alias)]
         fields += [f"softdep={self.soft}"] if self.soft else []
         fields += [f"firmware={each}" for each in self.firmware]
+        fields += [f"version={self.version}"] if self.version else []
         fields += [f"parmtype={each}" for each in self.parameters]
         fields += ["intree=Y"] if self.in_tree else []
         imports = [f"of_{each}" for each in self.needs]

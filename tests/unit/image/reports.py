@@ -53,7 +53,7 @@ REMAP = Module("kernel/drivers/pci/intel-nvme-remap.ko", (), ("pci:v00008086d000
 AHCI = Module("kernel/drivers/ata/ahci.ko", (), ("pci:v00008086d000006D6*",))
 ZFS = Module(
     "updates/dkms/zfs.ko", (), ("fs-zfs", "devname:zfs"),
-    parameters=("zfs_arc_max:ulong", "zfs_prefetch_disable:int"),
+    parameters=("zfs_arc_max:ulong", "zfs_prefetch_disable:int"), version="2.2.7-pve1",
 )  # fmt: skip
 KERNEL = (
     VIRTIO_BLK, VIRTIO_PCI, EXT4_KO, CRC32C, BTRFS_KO, REISERFS, BCACHEFS, SHA256, DM_MOD, DM_CRYPT,
@@ -148,6 +148,17 @@ def locked(make: Callable[[FakeSystem], None]) -> Callable[[FakeSystem], None]:
     def made(system: FakeSystem) -> None:
         make(system)
         system.texts["/sys/kernel/security/lockdown"] = "none [integrity] confidentiality\n"
+
+    return made
+
+
+def loaded(
+    make: Callable[[FakeSystem], None], module: str, version: str
+) -> Callable[[FakeSystem], None]:
+    def made(system: FakeSystem) -> None:
+        make(system)
+        system.load(module)
+        system.texts[f"/sys/module/{module}/version"] = f"{version}\n"
 
     return made
 
@@ -307,6 +318,10 @@ REPORTS = {
     "DKMS had not built ZFS when the image was made": Report(
         "zfs-hetzner-vm 28", pool, ("rpool", "file system zfs", MISSING), {"lacks": ()}, ON_ZFS,
         lacks=("zfs",),
+    ),
+    "the image has an older ZFS than is loaded, which has upgraded the pool": Report(
+        "proxmox-zfs 1", loaded(pool, "zfs", "2.3.0-1"), ("rpool", "version of zfs", WARNING),
+        {"make": loaded(pool, "zfs", "2.2.7-pve1")}, ON_ZFS,
     ),
     "crypttab names a disk that has another number now": Report(
         "nixpkgs 60305", encrypted("root"), ("root (LUKS)", "the command line", MISSING),
