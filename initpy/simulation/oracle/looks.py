@@ -18,21 +18,23 @@ EXAMINE = 2.0
 
 def looks(case: Case) -> Iterator[tuple[Work, Device, Item]]:
     """The starts of arrays read-only, with the array."""
+    for work in _begun(case):
+        device = case.story.latest(work.words[1], work.order)
+        name = case.item(device, work.order)
+        if device is not None and name:
+            yield work, device, case.expected.items[name]
+
+
+def _begun(case: Case) -> Iterator[Work]:
+    """The same, also of arrays that the oracle does not know."""
     for work in case.story.works:
         if work.words[0] == "write" and work.words[2:] == ("md/array_state", "readonly"):
-            device = case.story.latest(work.words[1], work.order)
-            name = case.item(device, work.order)
-            if device is not None and name:
-                yield work, device, case.expected.items[name]
+            yield work
 
 
 def _nodes(case: Case) -> set[tuple[int, str]]:
     """The steps and kernel names of all looks, also of arrays with a member that is gone."""
-    return {
-        (work.order, work.words[1])
-        for work in case.story.works
-        if work.words[0] == "write" and work.words[2:] == ("md/array_state", "readonly")
-    }
+    return {(work.order, work.words[1]) for work in _begun(case)}
 
 
 def until(case: Case, look: Work) -> float:
@@ -122,7 +124,7 @@ def no_look_comes_before_its_time(case: Case) -> Found:
         ]
         nested = any(case.item_of(each) in case.expected.cone(item.name) for each in others)
         nested = nested or _stands_on_a_look(case, device, work)
-        if others and not nested:
+        if others and not nested and not _goes_with_a_look(case, device, work):
             yield work.start, f"{device.name} looked into while {others[-1].words[1]} is"
         first = item.name not in known and not nested
         known.add(item.name)
@@ -138,6 +140,20 @@ def no_look_comes_before_its_time(case: Case) -> Found:
                 work.start,
                 f"{device.name} looked into after {waited:.1f} s of {wishes.md_timeout:.0f} s",
             )
+
+
+def _goes_with_a_look(case: Case, device: Device, work: Work) -> bool:
+    """Whether a volume on the same disks is looked into: all of one container are, together.
+
+    What else is looked into beside that one is judged at its own look.
+    """
+    for other in _begun(case):
+        before = case.story.latest(other.words[1], work.order)
+        on = other.order < work.order and other.engine == work.engine
+        on = on and until(case, other) > work.start
+        if on and before is not None and {*before.slaves} & {*device.slaves}:
+            return True
+    return False
 
 
 def _stands_on_a_look(case: Case, device: Device, work: Work) -> bool:
