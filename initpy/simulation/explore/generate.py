@@ -25,6 +25,7 @@ from initpy.simulation.explore.otherchecks import with_other_checks
 from initpy.simulation.explore.otherstorage import with_other_storage
 from initpy.simulation.explore.sessions import with_sessions
 from initpy.simulation.explore.shortages import with_shortage
+from initpy.simulation.explore.slowroots import with_slow_root
 from initpy.simulation.explore.stacks import LABEL, UUID, Stack, luks_uuid, lvm_conf, with_mbr
 from initpy.simulation.explore.usertools import has_user_tool, with_user_tool
 from initpy.simulation.oracle.expected import PARITY, expected_of
@@ -120,7 +121,7 @@ def draw(number: int, troubles: tuple[str, ...] | None = None) -> Trial:
     )
     scenario = with_shutdown(number, with_firmware(number, scenario))
     scenario = with_other_checks(number, with_device_events(number, scenario))
-    scenario = with_shortage(number, scenario)
+    scenario = with_slow_root(number, with_shortage(number, scenario))
     trouble = troubles_of(number) if troubles is None else troubles
     scenario = with_mbr(number, with_adversity(number, scenario, *trouble))
     if has_user_tool(number):
