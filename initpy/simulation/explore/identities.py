@@ -63,7 +63,7 @@ def _configured(chance: random.Random, layers: tuple[Layer, ...]) -> tuple[tuple
         lines.append(f"HOMEHOST {chance.choice(HOMEHOSTS)}")
     for number, layer in enumerate(layers):
         if layer.kind in RAID and chance.random() < 0.4:
-            uuid = f"0000000{number % 10}:00000000:00000000:0000000{number % 10}"
+            uuid = f"{number:08d}:00000000:00000000:{number:08d}"
             layer = replace(layer, uuid=uuid)
             device = chance.choice((f"/dev/md/{number}", f"/dev/md{number}", f"/dev/md/n{number}"))
             name = f" name={HERE}:{layer.name}" if chance.random() < 0.3 else ""

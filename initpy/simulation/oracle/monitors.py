@@ -33,7 +33,9 @@ def _containers_below_root(case: Case, order: int) -> Iterator[str]:
         version = known.properties.get("md/metadata_version", "") if known is not None else ""
         if known is None or not version.startswith(OF_VOLUMES):
             continue
-        if known.properties.get("md/level") not in WITHOUT:
+        # What has lost all its disks is written to no more.
+        there = any(case.story.latest(disk, order) is not None for disk in known.slaves)
+        if there and known.properties.get("md/level") not in WITHOUT:
             yield version[len(OF_VOLUMES[0]) :].partition("/")[0]
 
 
