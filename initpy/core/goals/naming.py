@@ -49,8 +49,9 @@ def refresh(context: Context, name: str, before: Device | None = None) -> list[s
 def _mark_other_check(context: Context, name: str) -> bool:
     """Mark what the machine's fstab has checked besides root."""
     device, wanted = context.devices.get(name), context.settings.other_checks
-    if device is None or device.is_layer or context.settings.check is None:
-        return False
+    settings = context.settings
+    if device is None or device.is_layer or settings.check is None or settings.refusal:
+        return False  # of a boot that does not go on nothing is written to
     target = next((each.target for each in wanted if each.source.names(device)), None)
     if device.properties.get(OTHER_CHECK) == target:
         return False
