@@ -24,6 +24,7 @@ from initpy.core.state.goals import HOST, SYSROOT
 
 ROOT_MOUNTS = (Strategy.MOUNT_ROOT, Strategy.MOUNT_DEGRADED, Strategy.MOUNT_EXPORT)
 MAKEFS = "x-systemd.makefs"
+SHARED_UUID = ("btrfs", "bcachefs", "zfs_member")
 STOPPED = "waits for the shell to end that break= has opened"
 # Options that name a device which the file system is mounted with: xfs(5), ext4(5).
 DEVICE_OPTIONS = ("logdev", "rtdev", "journal_path")
@@ -46,6 +47,9 @@ def step(context: Context, instance: Instance) -> None:
     wanted, root = context.settings.mount, context.settings.root
     marked = root is not None and root.naming is Naming.GPT_AUTO and gpt_auto.read_only(device)
     options = ("rw" if wanted.writable and not marked else "ro", *wanted.flags)
+    if (others := _copies(context, device)) and root is not None:
+        names = ", ".join(others)
+        context.report(f"{root} names {names}, too: a copied disk? Root is {device.node}")
     begin(context, instance)
     context.current.act(
         Mount(
@@ -58,6 +62,16 @@ def step(context: Context, instance: Instance) -> None:
             overlay(context),
         )
     )
+
+
+def _copies(context: Context, device: Device) -> list[str]:
+    """Other file systems that have root's name: a disk that was copied, most likely."""
+    kind = device.properties.get("ID_FS_TYPE", "")
+    seen = (context.devices.get(each) for each in sorted(context.goals.root_matches))
+    others = [each for each in seen if each is not None and each.name != device.name]
+    # The devices of one btrfs have one UUID.
+    same = [each for each in others if each.properties.get("ID_FS_TYPE", "") == kind]
+    return [] if kind in SHARED_UUID else [each.node for each in same]
 
 
 def may_mount(context: Context, instance: Instance) -> bool:
