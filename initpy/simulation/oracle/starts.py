@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from initpy.simulation.oracle import looks, owners
 from initpy.simulation.oracle.case import SLACK, Case, Found, held_until
+from initpy.simulation.oracle.monitors import OF_VOLUMES
 from initpy.simulation.oracle.parameters import GRACE
 from initpy.simulation.oracle.story import Device, Span, Work, total
 from initpy.simulation.oracle.unready import being_looked_at, missing_relatives, unsure_prompts
@@ -123,13 +124,21 @@ def _left_out(case: Case) -> Iterator[tuple[Work, Device, Device, str]]:
         return
     for work, device, item in case.starts():
         assert item.layer is not None
-        there = case.members_there(device, work.order)
+        there = case.members_there(device, work.order) | _in_container(case, device, work.order)
         for other in case.story.known(work.order):
             name = case.item(other, work.order)
             lost = item.layer.left == "degraded" and name == item.below[-1]
             left_out = name in item.below and name not in there and not lost
             if left_out and not _failed_on(case, other.name, work) and not _borrowed(case, name):
                 yield work, device, other, name
+
+
+def _in_container(case: Case, volume: Device, order: int) -> set[str]:
+    """The disks in the container of a volume: mdadm starts it with those (Manage_run())."""
+    version = volume.properties.get("md/metadata_version", "")
+    name = version.removeprefix(OF_VOLUMES[0]).partition("/")[0]
+    box = case.story.latest(name, order) if version.startswith(OF_VOLUMES[0]) else None
+    return case.members_there(box, order) if box is not None else set()
 
 
 def _borrowed(case: Case, name: str) -> bool:

@@ -99,11 +99,20 @@ def _volume(
         block = made
     assert block.array is not None
     block.array.container = box.node
-    present = {name for name, _ in block.array.members}
-    for name, slot in box.members:
-        if name not in present and name in world.blocks:
-            md.bind(world, block, world.blocks[name], slot)
+    complete(world, block)
     return block
+
+
+def complete(world: World, volume: Block) -> None:
+    """Add the disks that its container has to a volume; other arrays stay as they are."""
+    array = volume.array
+    box = world.blocks.get(array.container) if array is not None else None
+    if array is None or box is None or box.array is None:
+        return
+    present = {name for name, _ in array.members}
+    for name, slot in box.array.members:
+        if name not in present and name in world.blocks:
+            md.bind(world, volume, world.blocks[name], slot)
 
 
 def _volumes(world: World, udev: Udev, call: Call, box: Array) -> Generator[Wait, None, bool]:

@@ -217,6 +217,7 @@ def _run(world: World, udev: Udev, node: str) -> Work:
     if block.array.state != "inactive":
         return Answer(0, complaints=f"mdadm: {name} is already active")
     array = block.array
+    firmware.complete(world, block)
     there = {slot for _, slot in array.members}
     if array.container and not enough(array.plan, not array.plan.dirty, there):
         return Answer(0)  # Manage_run() has Incremental_container() do it, which starts nothing
