@@ -4,6 +4,7 @@ iscsiadm has it in the records that it makes itself (idbm_sync_config() of open-
 engine leaves it records, so it reads the file. The command line and the firmware go before it.
 """
 
+import re
 from collections.abc import Mapping
 
 from initpy.config.errors import InputError
@@ -16,23 +17,28 @@ PREFIX, LOGIN = "node.", "node.session.auth."
 WAYS = (("username", "password"), ("username_in", "password_in"))
 # When and how often a session is begun is the engine's; a unit that is not scanned is none.
 OWN = ("node.startup", "node.leading_login", "node.session.scan", "node.session.nr_sessions")
-EXPECTED = "NAME = VALUE"
+EXPECTED = "NAME = VALUE, with a blank before the sign"
+ENDED = "a line of less than 2048 letters, none of them a zero byte, that ends with a newline"
+# The letter after a name is skipped, be it a blank or a sign: NAME=VALUE has none, NAME==VALUE has.
+LINE = re.compile(r"\s*([^\s=#][^\s=]*)[\s=]\s*=\s*(\S|\S.*\S)\s*", re.ASCII)
+LONGEST = 2046
 
 
 def records(text: str) -> tuple[dict[str, str], list[InputError]]:
     """Return the names and values; lines are divided as idbm_recinfo_config() does it."""
     found, problems = dict[str, str](), list[InputError]()
-    for number, line in enumerate(text.splitlines(), 1):
-        words = line.strip()
-        if not words or words.startswith("#"):
+    *lines, rest = text.split("\n")
+    for number, line in enumerate((*lines, rest), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
             continue
-        name, equals, value = words.partition("=")
-        name, value = name.strip(), value.strip()
-        if not equals or not name or not value or " " in name:
+        cut = number > len(lines) or len(line) > LONGEST or "\0" in line
+        if cut or (words := LINE.fullmatch(line)) is None:
+            name = re.split(r"[\s=]", line.strip(), maxsplit=1)[0]
             shown = name if "auth" not in name else "…"
-            problems.append(InputError(f"{PATH}:{number}", shown, EXPECTED))
+            expected = f"{ENDED}; it is ignored" if cut else EXPECTED
+            problems.append(InputError(f"{PATH}:{number}", shown[:60], expected))
         else:
-            found[name] = value
+            found[words[1]] = words[2][:255]
     return found, problems
 
 

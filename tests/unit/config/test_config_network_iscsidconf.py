@@ -15,7 +15,7 @@ CHAP = """\
 # The usual file has comments
 node.session.auth.authmethod = CHAP
 node.session.auth.username = me
-  node.session.auth.password=hu sh
+  node.session.auth.password =hu sh
 """
 BACK = "node.session.auth.username_in = they\nnode.session.auth.password_in = mum\n"
 
@@ -85,6 +85,10 @@ def test_the_record_has_what_the_file_says_before_what_the_command_line_says() -
     [
         ("nonsense\n", "iscsid.conf:1: 'nonsense': expected NAME = VALUE"),
         ("# x\nnode.session.auth.password hush\n", "iscsid.conf:2: '…': expected NAME = VALUE"),
+        ("node.session.auth.password=hush\n", "iscsid.conf:1: '…': expected NAME = VALUE, with a"),
+        ("node.startup = manual", "iscsid.conf:1: 'node.startup': expected a line of less than"),
+        ("a.b = " + 2048 * "x" + "\n", "iscsid.conf:1: 'a.b': expected a line of less than 2048"),
+        ("a.b = \0\n", "iscsid.conf:1: 'a.b': expected a line of less than 2048"),
         ("node.startup =\n", "iscsid.conf:1: 'node.startup': expected NAME = VALUE"),
         ("node.session.auth.authmethod = CHAP\nnode.session.auth.password = hush\n",
          "username and password together"),
@@ -104,7 +108,7 @@ def test_without_a_target_the_file_says_nothing() -> None:
 
 @given(
     st.text(max_size=60)
-    | st.lists(st.sampled_from([*CHAP.splitlines(), "a=", "=b"])).map("\n".join)
+    | st.lists(st.sampled_from([*CHAP.splitlines(), "a =", "= b"])).map("\n".join)
 )
 def test_any_text_is_read_and_a_journal_has_no_secret_of_it(text: str) -> None:
     shown = without_secrets(text)
