@@ -44,13 +44,24 @@ FLAGS: dict[str, tuple[int, bool]] = {
     "nosymfollow": (sys.MS_NOSYMFOLLOW, False),
     "symfollow": (sys.MS_NOSYMFOLLOW, True),
 }
+# Options for mount(8) that mean flags where users may mount something: exec, suid and dev after
+# them take these back.
+OF_USERS = {
+    **dict.fromkeys(("user", "users"), sys.MS_NOEXEC | sys.MS_NOSUID | sys.MS_NODEV),
+    **dict.fromkeys(("owner", "group"), sys.MS_NOSUID | sys.MS_NODEV),
+}
+FLAGS |= {option: (bits, False) for option, bits in OF_USERS.items()}
 # Options for mount(8) that the kernel rejects; x-… are comments for other programs
 # (x-systemd.device-timeout=0 is a common cure for time-outs of other initramfs).
 IGNORED = (
-    "defaults", "auto", "noauto", "nofail", "_netdev", "user", "nouser", "users", "nousers",
-    "owner", "noowner", "group", "nogroup",
+    "defaults", "auto", "noauto", "nofail", "fail", "_netdev", "nouser", "nousers", "noowner",
+    "nogroup", "loop",
+    # The real system shares all mounts, whatever they were.
+    "shared", "rshared", "private", "rprivate", "slave", "rslave", "unbindable", "runbindable",
 )  # fmt: skip
-COMMENTS = ("x-", "X-", "comment=")
+COMMENTS = ("x-", "X-", "comment=", "helper=", "uhelper=")
+# mount(8) leaves them out as long as SELinux has no policy, which the real system loads.
+CONTEXTS = ("context=", "fscontext=", "defcontext=", "rootcontext=", "seclabel")
 
 
 MAPPER = "/dev/mapper"
@@ -60,8 +71,11 @@ SHARED = ("9p", "virtiofs")  # folders of the hypervisor
 def flags_and_data(options: tuple[str, ...]) -> tuple[int, str]:
     """Split mount options into mount(2)'s flags and the data for the file system."""
     flags, data = 0, []
+    quoted = False  # within a context in quotes, which may have commas
     for option in options:
-        if option in FLAGS:
+        if quoted or option.startswith(CONTEXTS):
+            quoted ^= option.count('"') % 2 == 1
+        elif option in FLAGS:
             bits, taken_away = FLAGS[option]
             flags = flags & ~bits if taken_away else flags | bits
         elif option and option not in IGNORED and not option.startswith(COMMENTS):

@@ -1,12 +1,22 @@
 """Mount options as mount(2) wants them, and errors in words that help."""
 
 import errno
+import random
+import subprocess
 from pathlib import Path
+from sys import executable
 
 import pytest
 
 from initpy.runtime import syscalls as sys
-from initpy.runtime.mounts import explain_failure, flags_and_data, mount_first, mounted_at
+from initpy.runtime.mounts import (
+    FLAGS,
+    IGNORED,
+    explain_failure,
+    flags_and_data,
+    mount_first,
+    mounted_at,
+)
 
 
 @pytest.mark.parametrize(
@@ -22,7 +32,16 @@ from initpy.runtime.mounts import explain_failure, flags_and_data, mount_first, 
         ("nosuid,nodev,noexec,suid", sys.MS_NODEV | sys.MS_NOEXEC, ""),
         ("subvol=@,compress=zstd", 0, "subvol=@,compress=zstd"),
         ("errors=remount-ro,ro", sys.MS_RDONLY, "errors=remount-ro"),
-        ("_netdev,nofail,auto,user", 0, ""),
+        ("_netdev,nofail,auto,nouser", 0, ""),
+        # mount(8): where users may mount it, they may run nothing on it as somebody else.
+        ("user", sys.MS_NOEXEC | sys.MS_NOSUID | sys.MS_NODEV, ""),
+        ("users,exec,dev", sys.MS_NOSUID, ""),
+        ("suid,owner", sys.MS_NOSUID | sys.MS_NODEV, ""),
+        ("group,suid,ro", sys.MS_NODEV | sys.MS_RDONLY, ""),
+        # libmount without SELinux's policy; the kernel refuses them then.
+        ("context=u:r:t,ro", sys.MS_RDONLY, ""),
+        ('rootcontext="u:r:t:c0,c1",subvol=@,seclabel', 0, "subvol=@"),
+        ("uhelper=udisks2,helper=ntfs,shared,fail", 0, ""),
         ("iversion,nosymfollow,loud", sys.MS_I_VERSION | sys.MS_NOSYMFOLLOW, ""),
         ("strictatime,nostrictatime,iversion,noiversion,silent,loud,mand,nomand", 0, ""),
         # Comments for others, that kernel file systems refuse.
@@ -33,6 +52,45 @@ from initpy.runtime.mounts import explain_failure, flags_and_data, mount_first, 
 def test_options_become_flags_and_data(options: str, flags: int, data: str) -> None:
     """R18: rootflags."""
     assert flags_and_data(tuple(options.split(","))) == (flags, data)
+
+
+OPTIONS = (
+    *FLAGS, *sorted({*IGNORED}.difference(("fail", "loop"))), "size=1m", "nr_inodes=99", "mode=755",
+    "comment=a", "x-a", "X-b=c", "context=x", "uhelper=x", "",
+)  # fmt: skip
+PROBE = """
+from initpy.runtime import mounts, syscalls
+import sys
+for number, line in enumerate(sys.stdin.read().split("\\n")):
+    flags, data = mounts.flags_and_data(tuple(line.split(",")))
+    syscalls.mount("none", f"{sys.argv[1]}/ours{number}", "tmpfs", flags, data)
+"""
+SCRIPT = (
+    'n=0; while read -r line; do mkdir "$1/ours$n" "$1/theirs$n"; '
+    'mount -t tmpfs -o "$line" none "$1/theirs$n" || exit; n=$((n + 1)); done < "$1/lines"; '
+    '"$2" -c "$3" "$1" < "$1/lines" && cat /proc/self/mountinfo'
+)
+
+
+def test_random_options_are_those_of_mount_8(tmp_path: Path) -> None:
+    chance = random.Random(18)
+    lines = [",".join(chance.choices(OPTIONS, k=chance.randint(1, 5))) for _ in range(60)]
+    (tmp_path / "lines").write_text("\n".join(lines) + "\n")
+    # The last line, which is empty, is one for ours alone.
+    (tmp_path / "ours60").mkdir()
+    command = ["unshare", "-rm", "sh", "-c", SCRIPT, "x", str(tmp_path), executable, PROBE]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode and "unshare" in done.stderr:
+        pytest.skip("needs namespaces to mount in")
+    found: dict[str, set[str]] = {}
+    for line in done.stdout.splitlines():
+        before, _, after = line.partition(" - ")
+        words = before.split()
+        if words[4].startswith(f"{tmp_path}/"):
+            found[Path(words[4]).name] = {words[5], *after.split()[2].split(",")}
+    assert len(found) == 121, done.stderr
+    for number, options in enumerate(lines):
+        assert found[f"ours{number}"] == found[f"theirs{number}"], options
 
 
 class Kernel:
