@@ -32,8 +32,13 @@ class Wish:
     off: str = ""  # the parameter that forbids it
 
     def take_device(self, parameter: Parameter) -> None:
-        """`resume=`; the last one counts, and one without a device means none."""
-        text, self.told = parameter.value or "", True
+        """`resume=`; the last one counts, and an empty one means none.
+
+        The word alone says nothing: a system might be lost for it (systemd ignores it, too).
+        """
+        if parameter.value is None:
+            raise parameter.error(f"{EXPECTED}, or none; it is ignored")
+        text, self.told = parameter.value, True
         if text in ("", *OFF):
             self.source = None
             return

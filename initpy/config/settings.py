@@ -151,6 +151,9 @@ def _take(draft: Draft, parameter: Parameter, key: str) -> bool:
 
 
 def _root(draft: Draft, parameter: Parameter) -> None:
+    if parameter.value is None:
+        draft.root_given = True  # no other one is looked for, but an earlier one counts
+        raise parameter.error(f"{root.ROOT_EXPECTED}; it is ignored")
     draft.root_given, draft.root_word, draft.unread_root = True, parameter, None
     # Of several the last counts. A target of an earlier one stays: Debian's open-iscsi documents
     # root=iscsi:… for the disk that the next root= is on.
@@ -234,6 +237,8 @@ def _font(draft: Draft, parameter: Parameter) -> None:
 
 
 def _usr(draft: Draft, parameter: Parameter) -> None:
+    if parameter.value is None:
+        raise parameter.error("a value; it is ignored")
     draft.usr[parameter.key] = parameter
 
 

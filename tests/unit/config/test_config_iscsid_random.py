@@ -4,6 +4,7 @@ As a program, in namespaces of its own: write a record for each text on standard
 and print what the record says.
 """
 
+import contextlib
 import json
 import random
 import re
@@ -53,14 +54,11 @@ def _line(chance: random.Random) -> str:
     return f"{before}{name}{chance.choice(SIGNS)}{chance.choice(VALUES[name])}{chance.choice(ENDS)}"
 
 
-def _answer() -> None:
+def _answer(here: socket.socket) -> None:
     """Be iscsid, for the question where its configuration is."""
-    here = socket.socket(socket.AF_UNIX)
-    here.bind("\0ISCSIADM_ABSTRACT_NAMESPACE")
-    here.listen()
     while True:
         asking, _ = here.accept()
-        with asking:
+        with asking, contextlib.suppress(OSError):
             (question,) = struct.unpack_from("=I", asking.recv(65536))
             path = b"/etc/iscsi/iscsid.conf"
             asking.sendall(struct.pack("=II", question, 0) + path.ljust(65536, b"\0"))
@@ -108,5 +106,8 @@ def test_random_files_are_read_as_by_iscsiadm() -> None:
 
 
 if __name__ == "__main__":
-    threading.Thread(target=_answer, daemon=True).start()
+    server = socket.socket(socket.AF_UNIX)
+    server.bind("\0ISCSIADM_ABSTRACT_NAMESPACE")
+    server.listen()
+    threading.Thread(target=_answer, args=(server,), daemon=True).start()
     sys.stdout.write(json.dumps([_record(each) for each in json.load(sys.stdin)]))

@@ -46,6 +46,13 @@ def test_what_users_write(words: str, expected: Resume | None) -> None:
     assert understood(words) == expected
 
 
+def test_the_word_alone_does_not_forbid_it() -> None:
+    """A hibernated system would be lost: systemd ignores the word, too."""
+    settings, (problem,) = read_settings("root=LABEL=root resume=UUID=abcd resume")
+    assert settings.resume == Resume(SWAP)
+    assert "or none; it is ignored" in str(problem)
+
+
 def test_who_forbids_it_forbids_what_the_firmware_says_too() -> None:
     assert read_settings("root=LABEL=root")[0].may_resume
     assert not read_settings("root=LABEL=root noresume")[0].may_resume

@@ -24,7 +24,8 @@ OPTIONS = (
 TYPES = ("ext4", "auto", "ext4,xfs", "btrfs", "EXT4")
 WORDS = (
     "ro", "rw", "ro=1", "rw=0", "rw=yes", "root-flags=bad", "ROOT=/dev/sdz", "quiet", "fstab=0",
-    "roottype=x", "mount_usr=/dev/sdy",
+    "roottype=x", "root", "rootflags", "rootfstype", "mount.usr", "mount.usrflags",
+    "mount.usrfstype", "mount_usr=/dev/sdy",
 )  # fmt: skip
 # What the generator takes out of the options of a mount that the initrd waits for.
 LEFT_OUT = ("defaults", "x-systemd.device-timeout")
