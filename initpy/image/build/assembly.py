@@ -1,5 +1,6 @@
 """Assembles an image's tree, and collects missing items and warnings."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -180,7 +181,7 @@ class Assembly:
         elsewhere = {str(Path(place).parent) for place in places if _needs_search(place)}
         if elsewhere:
             text = "".join(f"{folder}\n" for folder in sorted(elsewhere))
-            self.tree.add("/etc/ld.so.conf", File(text.encode()), replace=True)
+            self.tree.add("/etc/ld.so.conf", File(os.fsencode(text)), replace=True)
 
     def _add_applets(self) -> None:
         """Add a link to busybox for each applet without a program of its name in the image.

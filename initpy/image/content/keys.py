@@ -19,7 +19,7 @@ def crypttab_warnings(tree: Tree) -> list[str]:
     entry = tree.get(CRYPTTAB)
     if not isinstance(entry, File):
         return []
-    volumes, problems = parse_crypttab(CRYPTTAB, entry.read().decode(errors="replace"))
+    volumes, problems = parse_crypttab(CRYPTTAB, entry.read().decode(errors="surrogateescape"))
     warnings = [f"{problem}; the boot goes on without it" for problem in problems]
     for volume in volumes:
         for what, path, consequence in _files(volume):

@@ -4,6 +4,7 @@ The format is "newc" (Documentation/driver-api/early-userspace/buffer-format.rst
 ASCII characters, the name, the data, each padded to four bytes.
 """
 
+import os
 import shutil
 import stat
 from collections.abc import Callable, Iterable, Mapping
@@ -40,7 +41,7 @@ def write_archive(
         fields = (inode, mode, 0, 0, 1, mtime, len(data), 0, 0, major, minor)
         zeros = 0
         if alignment > 4 and isinstance(entry, File):
-            zeros = -(at + HEADER + len(name.encode()) + 1) % alignment
+            zeros = -(at + HEADER + len(os.fsencode(name)) + 1) % alignment
         header = _header(fields, name, zeros)
         write(header)
         write(data)
@@ -95,7 +96,7 @@ def _data(entry: Entry) -> bytes:
         case File():
             return entry.read()
         case Link(target=target):
-            return target.encode()
+            return os.fsencode(target)
         case _:
             return b""
 
@@ -105,7 +106,7 @@ def _header(fields: tuple[int, ...], name: str, zeros: int = 0) -> bytes:
 
     The name ends in one zero byte and `zeros` more, which its length includes.
     """
-    encoded = name.encode() + b"\0" * (1 + zeros)
+    encoded = os.fsencode(name) + b"\0" * (1 + zeros)
     numbers = (*fields, len(encoded), 0)
     header = (MAGIC + "".join(f"{number:08X}" for number in numbers)).encode() + encoded
     return header + _padding(len(header))

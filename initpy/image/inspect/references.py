@@ -223,7 +223,7 @@ class References:
         words = {path, path.removeprefix("/usr")}
         if path.rpartition("/")[0] in PROGRAMS and len(name) > 2:
             words.add(name)
-        either = b"|".join(re.escape(word.encode("utf-8", "replace")) for word in words)
+        either = b"|".join(re.escape(word.encode("utf-8", "surrogateescape")) for word in words)
         pattern = re.compile(rb"(?<![\w./-])(?:" + either + rb")(?![\w./-])")
         for other, entry in self.archive.items():
             if other == path or not isinstance(entry, File) or entry.size() > LARGEST_TEXT:
@@ -245,7 +245,7 @@ def _python_name(path: str) -> str:
 
 def _names(data: bytes, name: str, where: str) -> bool:
     """Return whether a module contains a name; marshal stores a string after its length."""
-    raw = name.encode("utf-8", "replace")
+    raw = name.encode("utf-8", "surrogateescape")
     if where.endswith(".pyc"):
         return len(raw) < 256 and bytes([len(raw)]) + raw in data
     return (

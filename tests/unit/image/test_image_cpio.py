@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from initpy.image.formats import cpio
+from initpy.image.formats.archive import read_archive
 from initpy.image.tree import Entry, File, Folder, Link, Node, Tree
 
 CONTENT: Mapping[str, Entry] = {
@@ -93,3 +94,14 @@ def test_appended_segments_start_where_the_kernel_looks(tmp_path: Path, length: 
     assert all(start % 4 == 0 for start in starts)
     assert set(data[length : starts[0]]) == {0}
     assert starts[0] - length >= 4  # the end of a stream of lz4
+
+
+def test_names_in_another_encoding_keep_their_bytes(tmp_path: Path) -> None:
+    """A machine's /etc may hold files whose names are in Latin-1."""
+    name = "/etc/w\udcfcrz.conf"
+    content: Mapping[str, Entry] = {name: File(b"x"), "/etc/link": Link(name)}
+    (image := tmp_path / "image").write_bytes(archive(content))
+    found = read_archive(image)
+    assert found.read("/etc/link") == b"x"
+    assert name in dict(found.items())
+    assert b"etc/w\xfcrz.conf\0" in image.read_bytes()
