@@ -185,7 +185,7 @@ def requested(arguments: argparse.Namespace) -> BuildRequest:
             modules=arguments.modules_dir or modules_folder(kernel),
             output=output_path(arguments, config, kernel),
             jobs=(project_folder("jobs"), *_recovery_jobs(arguments), *config.jobs, *arguments.job),
-            programs=(*config.programs, *arguments.program),
+            programs=(*config.programs, *map(_program, arguments.program)),
             keymaps=config.keymaps,
             drivers=(*config.modules, *arguments.driver),
             files=(*config.files, *map(_placed, arguments.add), *_whole_crypttab(arguments)),
@@ -339,6 +339,11 @@ def _whole_crypttab(arguments: argparse.Namespace) -> tuple[tuple[Path, str], ..
     if path is not None and not path.is_file():
         raise InputError("--crypttab", str(path), "a file")
     return () if path is None else ((path, "/etc/crypttab"),)
+
+
+def _program(text: str) -> str:
+    """Return a program's name, or its path, which may be relative on the command line."""
+    return str(Path.cwd() / text) if "/" in text else text
 
 
 def _placed(text: str) -> tuple[Path, str]:

@@ -129,13 +129,27 @@ class Assembly:
 
         `opened` are (library, module that opens it) for libraries opened by name.
         """
-        for path, entry in list(self.tree.items()):
-            if isinstance(entry, File) and isinstance(entry.source, Path) and entry.mode & 0o111:
-                interpreter = programs.script_interpreter(entry.source)
-                if interpreter is not None:
-                    self._add_called(interpreter, f"script {path}")
+        known: set[str] = set()
+        # An interpreter may be a script.
+        while new := [each for each in self.tree.items() if each[0] not in known]:
+            known |= {path for path, _ in new}
+            for path, entry in new:
+                self._add_interpreters(path, entry)
         self._add_libraries(opened)
         self._add_applets()
+
+    def _add_interpreters(self, path: str, entry: Entry) -> None:
+        """Add what a script of this machine starts with."""
+        if not (isinstance(entry, File) and isinstance(entry.source, Path) and entry.mode & 0o111):
+            return
+        with entry.source.open("rb") as file:
+            first = file.readline(programs.LONGEST_FIRST_LINE)
+        if programs.has_carriage_return(first):
+            self.warnings.append(
+                f"script {path}: its first line ends with a carriage return: it does not start"
+            )
+        for interpreter in programs.interpreters_of(first):
+            self._add_called(interpreter, f"script {path}")
 
     def _add_called(self, program: str, by: str) -> None:
         """Add a program that a script or rule calls, unless busybox has it; warn if missing."""

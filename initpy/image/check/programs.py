@@ -2,12 +2,12 @@
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from initpy.image.content.programs import SEARCHED, interpreter_of
+from initpy.image.content.programs import SEARCHED, has_carriage_return, interpreters_of
 from initpy.image.formats import machines
 from initpy.image.formats.archive import Archive
 from initpy.image.formats.elf import Elf, Lacking, Libraries, parse_elf
@@ -108,19 +108,27 @@ class ImagePrograms:
         if not entry.mode & 0o111:
             return Found(path, f"{path} is not executable")
         content = entry.read()
-        if content.startswith(b"#!") and content[:256].partition(b"\n")[0].endswith(b"\r"):
+        if has_carriage_return(content[:256]):
             return Found(path, f"{path}: its first line ends with a carriage return")
-        if interpreter := interpreter_of(content[:256]):
+        if interpreters := interpreters_of(content[:256]):
+            return self._script(path, interpreters, depth)
+        if not content.startswith(b"\x7fELF"):
+            return Found(path, f"{path} is neither an ELF file nor a script")
+        return self.linked(path)
+
+    def _script(self, path: str, interpreters: Iterable[str], depth: int) -> Found:
+        """Check what a script starts with: its interpreter, and what env(1) is to start."""
+        inner = Found(path, "")
+        for interpreter in interpreters:
             below = self.find(interpreter)
             if below is None:
                 return Found(path, f"{path} is a script for {interpreter}, which is missing")
             if depth >= DEEPEST:
                 return Found(path, f"{path}: its interpreters are scripts, too many levels deep")
             inner = self._check(below, depth + 1)
-            return Found(path, inner.problem, inner.libraries, inner.warnings)
-        if not content.startswith(b"\x7fELF"):
-            return Found(path, f"{path} is neither an ELF file nor a script")
-        return self.linked(path)
+            if inner.problem:
+                break
+        return Found(path, inner.problem, inner.libraries, inner.warnings)
 
     def linked(self, path: str) -> Found:
         """Check the libraries of an ELF file: a program, or a module of Python."""

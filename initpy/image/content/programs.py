@@ -1,6 +1,8 @@
 """Finds the programs for an image, their other names, and the interpreters of scripts."""
 
 import importlib.util
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +35,12 @@ class Named:
 
     name: str
     by: str
+
+
+LONGEST_FIRST_LINE = 256  # of a script (BINPRM_BUF_SIZE in the kernel)
+# env(1): `-S` splits what follows into words; these options have a word of their own as value.
+SPLIT = re.compile(r"^-[a-zA-Z0]*S\s*|^--split-string[=\s]")
+WITH_VALUE = ("-u", "--unset", "-C", "--chdir")
 
 
 def find_program(name: str) -> Path | None:
@@ -80,24 +88,33 @@ def missing_modules(names: tuple[str, ...]) -> tuple[Missing, ...]:
     )
 
 
-def script_interpreter(path: Path) -> str | None:
-    """Return the interpreter in a script's first line (execve(2)); None if it is no script."""
-    with path.open("rb") as file:
-        return interpreter_of(file.readline(256))
+def interpreters_of(first: bytes) -> tuple[str, ...]:
+    """Return the interpreter of a script, given the beginning of the file.
 
-
-def interpreter_of(first: bytes) -> str | None:
-    """Return the interpreter of a script, given the beginning of the file."""
+    `#!/usr/bin/env NAME` needs env(1) and NAME.
+    """
     first = first.partition(b"\n")[0]
     if not first.startswith(b"#!"):
-        return None
-    words = first[2:].decode(errors="replace").split()
-    if not words:
-        return None
-    # `#!/usr/bin/env NAME` runs NAME.
-    if words[0].endswith("/env") and len(words) > 1:
-        return words[1]
-    return words[0]
+        return ()
+    program, *argument = os.fsdecode(first[2:]).split(maxsplit=1) or [""]
+    called = _called(argument[0]) if argument and program.endswith("/env") else ""
+    return tuple(filter(None, (program, called)))
+
+
+def has_carriage_return(first: bytes) -> bool:
+    """Return whether a script's first line ends as on Windows: the kernel does not start it."""
+    return first.startswith(b"#!") and first.partition(b"\n")[0].endswith(b"\r")
+
+
+def _called(argument: str) -> str:
+    """Return the program that env(1) starts for the argument of a script's first line."""
+    words = iter(SPLIT.sub("", argument).split())
+    for word in words:
+        if word in WITH_VALUE:
+            next(words, None)
+        elif not word.startswith("-") and "=" not in word:
+            return word.strip("\"'")
+    return ""
 
 
 def applets(listing: bytes) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from initpy.image.check.programs import ImageFiles, search_folders
+from initpy.image.content.programs import interpreters_of
 from initpy.image.content.udev import CALL, HELPERS
 from initpy.image.formats.archive import Archive
 from initpy.image.formats.elf import Libraries
@@ -127,9 +128,7 @@ class References:
                 continue
             wanted: list[tuple[str, str]] = []
             if entry.mode & 0o111 and (data := entry.read()).startswith(b"#!"):
-                words = data[2:].partition(b"\n")[0].decode(errors="replace").split()
-                count = 2 if words and words[0].endswith("/env") else 1
-                wanted += [(word, "is a script for it") for word in words[:count]]
+                wanted += [(name, "is a script for it") for name in interpreters_of(data[:256])]
             if path.endswith(".rules"):
                 called = CALL.findall(entry.read().decode(errors="replace"))
                 wanted += [(name, "calls it") for name in called]

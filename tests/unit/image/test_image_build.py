@@ -450,3 +450,21 @@ def test_a_kernel_of_another_machine_is_refused(
     with pytest.raises(InputError, match="not one for aarch64, 64 bits"):
         build(request)
     assert not request.output.exists()
+
+
+def test_what_scripts_start_with_comes_along(
+    request_without_python: BuildRequest, tmp_path: Path
+) -> None:
+    """An interpreter that is a script, env(1) with options, a line that ends as on Windows."""
+    inner, outer, windows = (tmp_path / name for name in ("inner", "outer", "windows"))
+    inner.write_text("#!/usr/bin/env -S FOO=1 bash -e\n")
+    outer.write_text(f"#!{inner}\n")
+    windows.write_text("#!/bin/sh\r\n")
+    for each in (inner, outer, windows):
+        each.chmod(0o755)
+    files = tuple((each, str(each)) for each in (outer, windows))
+    found = assemble(replace(request_without_python, programs=(), files=files))
+    assert {str(inner), "/usr/bin/env", "/usr/bin/bash"} <= {path for path, _ in found.tree.items()}
+    assert f"script {windows}: its first line ends with a carriage return: it does not start" in (
+        found.warnings
+    )

@@ -1,11 +1,9 @@
 """Programs by name and by path, their other names, and the interpreters of scripts."""
 
-from pathlib import Path
-
 import pytest
 
 from initpy.image import process
-from initpy.image.content.programs import Named, applets, find_programs, script_interpreter
+from initpy.image.content.programs import Named, applets, find_programs, interpreters_of
 from initpy.image.missing import IncompleteError, Missing
 from initpy.image.process import ToolError
 
@@ -31,22 +29,25 @@ def test_packages_follow_only_from_plain_hints() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "interpreter"),
+    ("first", "interpreters"),
     [
-        ("#!/bin/sh\n", "/bin/sh"),
-        ("#! /bin/bash -e\n", "/bin/bash"),
-        ("#!/usr/bin/env python3\n", "python3"),
-        ("#!\n", None),
-        ("\x7fELF", None),
-        ("", None),
+        (b"#!/bin/sh\n", ("/bin/sh",)),
+        (b"#! /bin/bash -e\n", ("/bin/bash",)),
+        (b"#!/usr/bin/env python3\n", ("/usr/bin/env", "python3")),
+        (b"#!/usr/bin/env -S python3 -u\n", ("/usr/bin/env", "python3")),
+        (b"#!/usr/bin/env -Spython3 -u\n", ("/usr/bin/env", "python3")),
+        (b"#!/usr/bin/env -vS FOO=1 -i perl -w\n", ("/usr/bin/env", "perl")),
+        (b"#!/usr/bin/env --split-string=-u HOME bash\n", ("/usr/bin/env", "bash")),
+        (b"#!/usr/bin/env -S -C / bash\n", ("/usr/bin/env", "bash")),
+        (b"#!/usr/bin/env\n", ("/usr/bin/env",)),
+        (b"#!/bin/sh\r\n", ("/bin/sh",)),
+        (b"#!\n", ()),
+        (b"\x7fELF", ()),
+        (b"", ()),
     ],
 )
-def test_the_interpreter_of_a_script_is_found(
-    tmp_path: Path, first: str, interpreter: str | None
-) -> None:
-    script = tmp_path / "script"
-    script.write_text(first)
-    assert script_interpreter(script) == interpreter
+def test_what_a_script_starts_with(first: bytes, interpreters: tuple[str, ...]) -> None:
+    assert interpreters_of(first) == interpreters
 
 
 def test_busybox_never_replaces_init() -> None:
