@@ -85,8 +85,19 @@ class Assembly:
             for path in paths
             for each in (sorted(root.glob(path[1:])) if "*" in path else [root / path[1:]])
         )
-        there = ((each, f"/{each.relative_to(root)}") for each in every)
-        self.add_placed(pair for pair in there if self._is_usable(pair[0]))
+        for each in every:
+            self._add_own(each, f"/{each.relative_to(root)}")
+
+    def _add_own(self, source: Path, path: str) -> None:
+        """Add a file of the machine, or what is usable in a folder; warn of the rest."""
+        if udev.is_hidden(source):  # a link to /dev/null, which hides the system's file of the name
+            self.tree.add(path, File(b""), replace=True)
+        elif source.is_dir():
+            self.tree.add(path, Folder(source.stat().st_mode & 0o755), replace=True)
+            for each in sorted(source.iterdir()):
+                self._add_own(each, f"{path}/{each.name}")
+        elif self._is_usable(source):
+            self.tree.add(path, host_file(source), replace=True)
 
     def _is_usable(self, path: Path) -> bool:
         """Return whether a file that need not be there is one; warn of what is none."""

@@ -27,6 +27,7 @@ from initpy.image.stack.bootmenus import SYSLINUX
 from initpy.image.stack.commandlines import FOR_ALL, GRUB, command_lines
 from initpy.image.stack.hibernated import told
 from initpy.image.stack.system import Running
+from initpy.image.tree import File
 
 FILES = (
     *FOR_ALL, *GRUB, *SYSLINUX, "/etc/hostname", "/etc/crypttab", "/etc/crypttab.initramfs",
@@ -195,3 +196,23 @@ def test_debians_libraries_are_found_without_ld_so_conf(tmp_path: Path) -> None:
         (tmp_path / folder).mkdir(parents=True)
     found = [Path(each).relative_to(tmp_path).as_posix() for each in multiarch_folders(tmp_path)]
     assert found == ["usr/lib/i386-linux-gnu", "usr/lib/x86_64-linux-gnu"]
+
+
+def test_a_link_to_null_hides_a_file_of_systemd_in_the_image(tmp_path: Path) -> None:
+    """As on the real system: an interface keeps the kernel's name (systemd.link(5))."""
+    folder = tmp_path / "etc/systemd/network"
+    (folder / "10-lan.link.d").mkdir(parents=True)
+    (folder / "99-default.link").symlink_to("/dev/null")
+    (folder / "10-lan.link.d/a.conf").symlink_to("/dev/null")
+    (folder / "10-lan.link.d/b.conf").write_text("[Link]\nName=lan0\n")
+    (folder / "10-lan.link.d/c.conf").symlink_to("/nonexistent/file")
+    assembly = Assembly()
+    paths = ["/etc/systemd/network/*.link", "/etc/systemd/network/*.link.d"]
+    assembly.add_own(str(tmp_path), paths)
+    found = {path: entry.read() for path, entry in assembly.tree.items() if isinstance(entry, File)}
+    assert found == {
+        "/etc/systemd/network/99-default.link": b"",
+        "/etc/systemd/network/10-lan.link.d/a.conf": b"",
+        "/etc/systemd/network/10-lan.link.d/b.conf": b"[Link]\nName=lan0\n",
+    }
+    assert not assembly.warnings and not assembly.missing
