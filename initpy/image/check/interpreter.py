@@ -16,6 +16,7 @@ from initpy.image.content import stage
 from initpy.image.content.python import OPENED
 from initpy.image.formats.archive import Archive
 from initpy.image.formats.bytecodeimports import (
+    DamagedBytecodeError,
     ForeignBytecodeError,
     absent_imports,
     is_present,
@@ -60,6 +61,9 @@ def rows(
         late = _late(archive, library)
     except ForeignBytecodeError:
         late = []  # reading it again says so
+    except DamagedBytecodeError as error:
+        yield Row(LAYER, NEED, Verdict.MISSING, str(error))
+        return
     for name, by in late:
         if not is_present(archive, library, name):
             reason = f"{name}, which {by} imports when a boot needs it, is missing"
@@ -117,6 +121,8 @@ def _read(
     except ForeignBytecodeError as error:
         reason = f"neither imported ({why_not}) nor read ({error})"
         return Row(LAYER, NEED, Verdict.WARNING, reason)
+    except DamagedBytecodeError as error:
+        return Row(LAYER, NEED, Verdict.MISSING, str(error))
     for name, by in absent:
         return Row(LAYER, NEED, Verdict.MISSING, f"{name}, which {by} imports, is missing")
     program = f"/usr/bin/{library.removeprefix('/usr/lib/')}"

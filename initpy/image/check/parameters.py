@@ -19,7 +19,7 @@ from initpy.core.jobs.filling import PLACEHOLDER
 from initpy.core.machine.wanted import normalised
 from initpy.core.settings import Settings
 from initpy.core.volumes import VolumeSpec
-from initpy.image.check import netroot, unified
+from initpy.image.check import linknames, netroot, unified
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.content.keys import CRYPTTAB
 from initpy.image.formats.archive import Archive
@@ -88,6 +88,7 @@ class Boot:
         self._stack = stack
         self._image = str(archive.path)
         self._kernel = kernel
+        self._links = linknames.made_by_rules(archive)
         self._unified = unified.is_unified(archive)
 
     @property
@@ -239,7 +240,9 @@ class Boot:
 
     def _named(self, need: str, spec: DeviceSpec, top: Layer, devices: list[Layer]) -> Row:
         mapping = partial(mapping_of, stack=self._stack, volumes=self.volumes)
-        if any(is_named(spec, each, mapping(each)) for each in devices):
+        if named := [each for each in devices if is_named(spec, each, mapping(each))]:
+            if linknames.is_lost(spec, named, self._links):
+                return Row(TITLE, need, Verdict.MISSING, f"{spec}: {linknames.LOST}")
             return _ambiguous(need, spec, devices) or _right(need, spec)
         if spec.relative:
             reason = f"cannot know which partition {spec} is: name it by UUID="

@@ -20,6 +20,7 @@ from initpy.image.check.programs import Found, ImagePrograms
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.content.recipe import project_folder
 from initpy.image.content.udev import mentions_in
+from initpy.image.formats import udevrules
 from initpy.image.formats.archive import Archive
 from initpy.image.stack.layers import HEADER_OF, KEY, Kind, Layer, Stack
 from initpy.image.stack.mapper import is_below_volume
@@ -228,8 +229,8 @@ class Userland:
         first = next((each for each in found if each is not None), None)
         if not isinstance(first, File):
             return True
-        lines = map(bytes.strip, first.read().split(b"\n"))
-        return all(not each or each.startswith(b"#") for each in lines)
+        rules = udevrules.read(first.read().decode("utf-8", "replace"))
+        return not any(each.words for each in rules)
 
     def _job_files(self) -> Iterator[JobFile]:
         """Read the job files as the runtime does: a later folder's file replaces its namesake."""

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from initpy.core.devices.names import DeviceSpec
 from initpy.core.volumes import HeaderSpec, KeySpec, VolumeSpec
-from initpy.image.check import keyfiles
+from initpy.image.check import keyfiles, linknames
 from initpy.image.check.machine import Machine, nothing
 from initpy.image.check.parameters import Boot, below
 from initpy.image.check.programs import ImagePrograms
@@ -60,6 +60,7 @@ class Volumes:
         self._archive = archive
         self._silent = silent
         self._machine = machine
+        self._links = linknames.made_by_rules(archive)
         self._stack = stack
         self._programs = programs
         self._named = boot.volumes if named is None else tuple(named)
@@ -89,6 +90,9 @@ class Volumes:
         if volume is None:
             yield self._unnamed(title, layer)
             return
+        if linknames.is_lost(volume.source, sources(layer, self._stack), self._links):
+            reason = f"{volume.name} on {volume.source}: {linknames.LOST}"
+            yield Row(title, "device", Verdict.MISSING, reason)
         if volume.kind == "plain" and layer.kind is Kind.LUKS:
             reason = f"{volume.name}: its line says plain, which opens no LUKS volume: remove it"
             yield Row(title, "type", Verdict.MISSING, reason)

@@ -19,6 +19,7 @@ from initpy.image.formats.archive import Archive
 from initpy.image.tree import File
 
 JUMPS = frozenset((*dis.hasjrel, *dis.hasjabs))
+END_OF_MAGIC = b"\r\n"  # of each version's magic number
 HEADER = 16  # magic number, flags, time and size, or hash (PEP 552)
 CONSTANTS = frozenset({"LOAD_CONST", "LOAD_SMALL_INT"})  # the latter since Python 3.14
 MOST = 10_000  # modules
@@ -31,10 +32,15 @@ class ForeignBytecodeError(ValueError):
     """The file is bytecode of another Python version, or no bytecode."""
 
 
+class DamagedBytecodeError(ValueError):
+    """The file is no bytecode that any Python imports; the text says why."""
+
+
 def absent_imports(archive: Archive, library: str, modules: list[str]) -> list[tuple[str, str]]:
     """Return (module, importing module) for each certain import that the image lacks.
 
-    Raises ForeignBytecodeError for bytecode that this interpreter cannot read.
+    Raises ForeignBytecodeError for bytecode that this interpreter cannot read, and
+    DamagedBytecodeError.
     """
     absent: list[tuple[str, str]] = []
     registered: set[str] = set()
@@ -71,7 +77,8 @@ def late_imports(archive: Archive, library: str, package: str) -> list[tuple[str
 
     Those of modules outside the package count only outside every `try`. `from package import name`
     counts as an import of package.name, unless the package has such a name itself.
-    Raises ForeignBytecodeError for bytecode that this interpreter cannot read.
+    Raises ForeignBytecodeError for bytecode that this interpreter cannot read, and
+    DamagedBytecodeError.
     """
     found: list[tuple[str, str]] = []
     start = f"{library}/{package}"
@@ -160,14 +167,16 @@ def _path(archive: Archive, start: str) -> str | None:
 
 
 def _code(content: bytes, path: str) -> types.CodeType:
+    if len(content) <= HEADER or content[2:4] != END_OF_MAGIC:
+        raise DamagedBytecodeError(f"{path} is no bytecode of Python")
     if not content.startswith(importlib.util.MAGIC_NUMBER):
         raise ForeignBytecodeError(f"{path} is bytecode of another Python")
     try:
         code = marshal.loads(content[HEADER:])
     except (ValueError, EOFError, TypeError) as error:
-        raise ForeignBytecodeError(f"{path}: {error}") from error
+        raise DamagedBytecodeError(f"{path} is damaged: {error}") from error
     if not isinstance(code, types.CodeType):
-        raise ForeignBytecodeError(f"{path} holds no module")
+        raise DamagedBytecodeError(f"{path} holds no module")
     return code
 
 

@@ -4,12 +4,18 @@ import importlib.util
 import marshal
 from pathlib import Path
 
+import pytest
 from writing import archive_of
 
-from initpy.image.formats.bytecodeimports import absent_imports
+from initpy.image.formats.bytecodeimports import (
+    DamagedBytecodeError,
+    ForeignBytecodeError,
+    absent_imports,
+)
 from initpy.image.tree import File, Tree
 
 LIBRARY = "/usr/lib/python3"
+MODULE = importlib.util.MAGIC_NUMBER + bytes(12) + marshal.dumps(compile("a = 1", "x", "exec"))
 
 
 def absent(**sources: str) -> list[tuple[str, str]]:
@@ -41,3 +47,22 @@ def test_a_package_may_be_there_in_parts() -> None:
     here = "import kit.part\nimport kit.gone\n"
     found = absent(initpy__init__="", initpy__here=here, kit__part="")
     assert found == [("kit.gone", "initpy.here")]
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (b"", DamagedBytecodeError),
+        (bytes(400), DamagedBytecodeError),
+        (importlib.util.MAGIC_NUMBER + bytes(12), DamagedBytecodeError),
+        (importlib.util.MAGIC_NUMBER + bytes(12) + marshal.dumps(3), DamagedBytecodeError),
+        (MODULE[:-9], DamagedBytecodeError),
+        (b"\x01\x02\r\n" + MODULE[4:], ForeignBytecodeError),
+    ],
+)
+def test_a_file_that_no_python_imports_is_damaged(content: bytes, error: type[ValueError]) -> None:
+    tree = Tree()
+    tree.add(f"{LIBRARY}/initpy/__init__.pyc", File(content))
+    archive = archive_of(tree, Path("test.img"))
+    with pytest.raises(error, match=r"initpy/__init__\.pyc"):
+        absent_imports(archive, LIBRARY, ["initpy"])

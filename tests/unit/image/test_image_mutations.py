@@ -207,6 +207,7 @@ TABLE: list[tuple[str, Files, Verdict]] = [
         "55-dm.rules", "80-drivers.rules",
     )),
     (STACK, hidden("63-md-raid-arrays.rules", "# none of ours\n"), UNKNOWN),
+    (STACK, hidden("63-md-raid-arrays.rules", "\0" * 4096), UNKNOWN),
     # A file that was cut off, or another system's.
     (STACK, hidden("60-persistent-storage.rules", 'ACTION=="remove", GOTO="end"\n'), UNKNOWN),
     (STACK, hidden("80-drivers.rules", 'ACTION!="add", GOTO="end"\n# kmod\n'), UNKNOWN),
