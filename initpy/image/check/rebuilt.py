@@ -21,6 +21,8 @@ def rows(layer: str, names: Iterable[str], image: ModuleTree, kernel: ModuleTree
     found: dict[Verdict, list[tuple[str, str]]] = {}
     for name in sorted(names):
         with suppress(DamagedModuleError, KeyError, OSError):
+            if image.content(name) == kernel.content(name):
+                continue
             mine, theirs = image.build(name), kernel.build(name)
             if not mine.is_other(theirs):
                 continue

@@ -53,8 +53,7 @@ class UserRules:
     ) -> None:
         """`ours`: initpy built the image. `by_path`: the boot names devices by links in /dev."""
         self._archive = archive
-        files = (*jobs, *project_jobs())
-        self._named = {rule for each in files for rule in each.image.rules}
+        self._named = {rule for each in jobs for rule in each.image.rules}
         self._machine = machine
         self._ours = ours
         self._by_path = by_path
@@ -97,7 +96,7 @@ class UserRules:
                 name = path.removeprefix(f"{folder}/")
                 if name == path or "/" in name or not name.endswith(".rules"):
                     continue
-                if folder in OWN or name not in self._named:
+                if folder in OWN or not (name in self._named or name in self._of_project):
                     found.setdefault(name, path)
         files = []
         for _, path in sorted(found.items()):
@@ -105,6 +104,11 @@ class UserRules:
             if isinstance(entry, File):
                 files.append((path, list(read(entry.read().decode("utf-8", "replace")))))
         return files
+
+    @cached_property
+    def _of_project(self) -> set[str]:
+        """The names in initpy's own job files, in place of which the image may have a user's."""
+        return {rule for each in project_jobs() for rule in each.image.rules}
 
     def _of_package(self, path: str) -> list[Rule] | None:
         """Return the rules of the package's file of that name; None if there is none."""
