@@ -200,7 +200,12 @@ class Userland:
             reason = "are hidden by a link to /dev/null or a file without rules: they do nothing. "
             reason += "Remove that from /etc/udev/rules.d, and build the image again"
             yield Row(title, f"udev rules {name}", Verdict.UNKNOWN, reason)
-        if names and not lacking and not hidden:
+        cut = {name: self._lost_label(name) for name in names if name not in lacking}
+        cut = {name: label for name, label in cut.items() if label}
+        for name, label in cut.items():
+            reason = f"are cut off: nothing has the LABEL {label}. Build the image again"
+            yield Row(title, f"udev rules {name}", Verdict.UNKNOWN, reason)
+        if names and not lacking and not hidden and not cut:
             yield Row(title, "udev rules", Verdict.OK, ", ".join(names))
         yield from self._called_by_rules(title, names)
 
@@ -225,12 +230,19 @@ class Userland:
 
     def _is_hidden(self, name: str) -> bool:
         """Return whether the first file of a name has no rules: it hides the others (udev(7))."""
+        return not any(each.words for each in self._first_rules(name))
+
+    def _lost_label(self, name: str) -> str:
+        """Return where the rules of a file jump to and nothing is; "" for nowhere."""
+        rules = self._first_rules(name)
+        labels = {each.value("LABEL") for each in rules}
+        return next((goal for each in rules if (goal := each.value("GOTO")) not in labels), "")
+
+    def _first_rules(self, name: str) -> list[udevrules.Rule]:
         found = (self._archive.get(f"{folder}/{name}") for folder in reversed(RULES))
         first = next((each for each in found if each is not None), None)
-        if not isinstance(first, File):
-            return True
-        rules = udevrules.read(first.read().decode("utf-8", "replace"))
-        return not any(each.words for each in rules)
+        text = first.read().decode("utf-8", "replace") if isinstance(first, File) else ""
+        return [*udevrules.read(text)]
 
     def _job_files(self) -> Iterator[JobFile]:
         """Read the job files as the runtime does: a later folder's file replaces its namesake."""

@@ -208,6 +208,8 @@ TABLE: list[tuple[str, Files, Verdict]] = [
     )),
     (STACK, hidden("63-md-raid-arrays.rules", "# none of ours\n"), UNKNOWN),
     (STACK, hidden("63-md-raid-arrays.rules", "\0" * 4096), UNKNOWN),
+    (STACK, {"/usr/lib/udev/rules.d/66-initpy-filesystem.rules":
+             'SUBSYSTEM!="block", GOTO="end"\nACTION=="rem'}, UNKNOWN),
     # A file that was cut off, or another system's.
     (STACK, hidden("60-persistent-storage.rules", 'ACTION=="remove", GOTO="end"\n'), UNKNOWN),
     (STACK, hidden("80-drivers.rules", 'ACTION!="add", GOTO="end"\n# kmod\n'), UNKNOWN),
