@@ -81,7 +81,9 @@ def recorded(texts: list[str]) -> list[dict[str, str]]:
     """The records for these texts, none if they cannot be made here."""
     if not all(map(shutil.which, ("iscsiadm", "unshare"))) or not Path("/etc/iscsi").is_dir():
         return []
-    command = ["unshare", "-rmn", "sh", "-c", SCRIPT, "x", sys.executable, __file__]
+    import namespaces  # not where this file is a program
+
+    command = namespaces.command(SCRIPT, sys.executable, __file__, network=True)
     done = subprocess.run(command, input=json.dumps(texts), capture_output=True, text=True)
     return json.loads(done.stdout) if done.returncode == 0 else []
 

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 from sys import executable
 
+import namespaces
 import pytest
 
 from initpy.runtime import syscalls as sys
@@ -54,9 +55,11 @@ def test_options_become_flags_and_data(options: str, flags: int, data: str) -> N
     assert flags_and_data(tuple(options.split(","))) == (flags, data)
 
 
+# Of several words for the times of access, mount(8) takes the last only since 2.39.
 OPTIONS = (
-    *FLAGS, *sorted({*IGNORED}.difference(("fail", "loop"))), "size=1m", "nr_inodes=99", "mode=755",
-    "comment=a", "x-a", "X-b=c", "context=x", "uhelper=x", "",
+    *(each for each in FLAGS if "time" not in each), "noatime", "size=1m", "nr_inodes=99",
+    *sorted({*IGNORED}.difference(("fail", "loop"))), "mode=755", "comment=a", "x-a", "X-b=c",
+    "context=x", "uhelper=x", "",
 )  # fmt: skip
 PROBE = """
 from initpy.runtime import mounts, syscalls
@@ -78,7 +81,7 @@ def test_random_options_are_those_of_mount_8(tmp_path: Path) -> None:
     (tmp_path / "lines").write_text("\n".join(lines) + "\n")
     # The last line, which is empty, is one for ours alone.
     (tmp_path / "ours60").mkdir()
-    command = ["unshare", "-rm", "sh", "-c", SCRIPT, "x", str(tmp_path), executable, PROBE]
+    command = namespaces.command(SCRIPT, str(tmp_path), executable, PROBE)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode and "unshare" in done.stderr:
         pytest.skip("needs namespaces to mount in")
