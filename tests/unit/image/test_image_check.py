@@ -265,17 +265,24 @@ def test_a_missing_python_module_is_found_without_running_python(
     assert gone.removesuffix(".pyc").replace("/", ".") in row.reason
 
 
+@pytest.mark.parametrize(
+    ("start", "verdict", "words"),
+    [
+        (b"\1\2\r\n", Verdict.WARNING, "of another Python"),
+        (b"\0\0\0\0", Verdict.MISSING, "is no bytecode"),
+    ],
+)
 def test_bytecode_of_another_python_is_reported_as_unreadable(
-    image: Archive, kernel: Kernel
+    start: bytes, verdict: Verdict, words: str, image: Archive, kernel: Kernel
 ) -> None:
     entries = dict(image.entries)
     path = next(path for path in entries if path.endswith("/initpy/core/boot.pyc"))
-    entries[path] = File(b"\0" * 100)
+    entries[path] = File(start + bytes(100))
     found = prove(Archive(image.path, 0, entries=entries), describe("/", nested()),
                   kernel.version, modules=kernel.modules, run=False)  # fmt: skip
     (row,) = (row for row in found.rows if row.need == "Python")
-    assert row.verdict is Verdict.WARNING
-    assert "of another Python" in row.reason
+    assert row.verdict is verdict
+    assert words in row.reason
 
 
 def test_an_empty_modules_dep_in_a_real_image(tree: Tree, kernel: Kernel) -> None:
