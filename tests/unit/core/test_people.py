@@ -5,11 +5,11 @@ from typing import cast
 import pytest
 from desk import Desk, array, block, filesystem, luks, member, settings
 
-from initpy.core.actions import EndBoot, Reply, Report, ShowFailure
+from initpy.core.actions import EndBoot, Mount, Reply, Report, ShowFailure
 from initpy.core.devices.names import DeviceSpec, Naming
-from initpy.core.events import DeviceRemoved, Event, KeyGiven, RetryAsked, WaitAsked
+from initpy.core.events import DeviceRemoved, Event, KeyGiven, RetryAsked, ShellEnded, WaitAsked
 from initpy.core.secret import Secret
-from initpy.core.settings import Emergency
+from initpy.core.settings import BreakPoint, Emergency
 from initpy.core.volumes import VolumeSpec
 from initpy.report.tree import render
 
@@ -106,6 +106,16 @@ def test_a_device_is_told_of_once() -> None:
     labels = [each.label for each in desk.nodes()]
     assert labels.count("/dev/sda") == 1
     assert "on /dev/sda (above)" in shown(desk)
+
+
+def test_that_another_device_has_roots_name_is_said() -> None:
+    desk = Desk(settings(check=None, breaks=frozenset({BreakPoint.MOUNT})))
+    desk.see(filesystem("sda"), filesystem("sdb"))
+    desk.give(ShellEnded())
+    [(_, mount)] = desk.actions(Mount)
+    assert isinstance(mount, Mount)
+    other = {"/dev/sda": "/dev/sdb", "/dev/sdb": "/dev/sda"}[mount.source]
+    assert f"names {other}, too: a copied disk? Root is {mount.source}" in desk.reports()
 
 
 # The failure screen
