@@ -522,3 +522,13 @@ def test_an_array_whose_superblock_is_at_the_end_of_the_one_below_is_assembled_i
     opened(desk, **raw)
     desk.see(filesystem("md127p1", on=("md127",), DEVTYPE="partition"))
     assert len(desk.runs("md-member@md127")) == 1
+
+
+def test_a_look_whose_command_failed_is_known_though_run_is_full() -> None:
+    """The kernel has started the array all the same, and no note of the look could be written."""
+    desk = half(QUICK)
+    desk.wait(9)
+    desk.end("md-look@md127", status=1, error="took too long")
+    desk.see(running(**ROOT))
+    desk.wait(desk.now + 1)
+    assert desk.actions(Mount) == []

@@ -42,7 +42,9 @@ def begin(context: Context, instance: Instance, look: Look | None = None) -> Non
     later_disks.note_start(context, device)
     context.looks.begin(device.name)
     context.looks.mark(context.devices, device.name)
-    context.current.act(Record(f"{NOTED}.{device.name}", f"{identity(context, instance)}\n"))
+    whose = identity(context, instance)
+    context.devices.mark(device.name, NOTED, whose)  # /run may be full
+    context.current.act(Record(f"{NOTED}.{device.name}", f"{whose}\n"))
     start(context, instance)
 
 
