@@ -7,7 +7,7 @@ name stays the kernel's: "(none)", or what its parameter `hostname=` says.
 
 from collections.abc import Callable
 
-from initpy.config.hostname import IN_IMAGE, is_valid, of_file
+from initpy.config.hostname import IN_IMAGE, LONGEST, is_valid, of_file, written
 
 COMMAND_LINE = "/proc/cmdline"
 IN_KERNEL = "/proc/sys/kernel/hostname"
@@ -34,10 +34,12 @@ def take_name(
     if given is not None and not is_valid(given):
         say(f"command line: {PARAMETER}: {given!r}: expected a host name; ignored")
         given = None
-    name = given or of_file(read(IN_IMAGE))
-    if name and not is_valid(name):
-        say(f"{IN_IMAGE}: {name!r}: expected a host name; ignored")
-    elif name:
+    text = "" if given else read(IN_IMAGE)
+    name = given or of_file(text)
+    if not given and name != written(text):
+        used = f"{name} is used, as by systemd" if is_valid(name) else "ignored"
+        say(f"{IN_IMAGE}: {written(text)[:LONGEST]!r}: expected a host name; {used}")
+    if is_valid(name):
         try:
             write(IN_KERNEL, name)
         except OSError as error:

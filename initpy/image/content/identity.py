@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from initpy.config.hostname import EXPECTED, is_valid, of_file
+from initpy.config.hostname import EXPECTED, is_valid, of_file, written
 from initpy.image.content.reduced import SETTING, lvm_lines
 
 MACHINE_ID = "/etc/machine-id"
@@ -34,8 +34,8 @@ def identity_of(text: str | None, *, here: bool = True, base: str = "") -> Ident
     given it, and the next boot may give another.
     """
     name = of_file(text or "")
-    if name and not is_valid(name):
-        return Identity("", here, base, f"{base}/etc/hostname: {name!r}: expected {EXPECTED}")
+    if not is_valid(name) and (line := written(text or "")):
+        return Identity("", here, base, f"{base}/etc/hostname: {line!r}: expected {EXPECTED}")
     problem = "" if name else f"no {base}/etc/hostname names the machine"
     return Identity(name, here, base, problem)
 

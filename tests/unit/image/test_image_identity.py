@@ -57,7 +57,8 @@ def test_a_machine_without_a_name_is_a_warning(tmp_path: Path) -> None:
 
 def test_a_name_that_is_none_is_a_problem() -> None:
     assert identity_of("# mine\ndeb\n") == Identity("deb")
-    assert "'two words': expected a host name" in identity_of("two words\n").problem
+    assert "'-.-': expected a host name" in identity_of("-.-\n").problem
+    assert identity_of("two words\n") == Identity("twowords")  # to systemd, and so to mdadm
 
 
 def test_the_name_of_a_container_is_not_the_machines(tmp_path: Path) -> None:
