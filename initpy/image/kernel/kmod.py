@@ -2,7 +2,7 @@
 
 import fnmatch
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -160,22 +160,23 @@ def read_index(folder: Path, configured: Iterable[Path] = ()) -> ModuleIndex:
     Without any module, all that the kernel has is built in.
     """
     table = folder / "modules.dep"
-    if not table.is_file():
-        if not any(SUFFIXES.search(path.name) for path in folder.rglob("*.ko*")):
-            return _without_modules(folder)
-        hint = f"run `depmod {folder.name}`, and build again"
-        raise IncompleteError([Missing("file", str(table), "the kernel modules", hint)])
-    lines = [
-        line.split(":", 1)
-        for line in table.read_text("utf-8", "replace").splitlines()
-        if ":" in line
-    ]
+    text = table.read_text("utf-8", "replace") if table.is_file() else ""
+    lines = [line.split(":", 1) for line in text.splitlines() if ":" in line]
+    if not lines and not any(SUFFIXES.search(path.name) for path in folder.rglob("*.ko*")):
+        return _without_modules(folder)
     paths = {module_name(path): path for path, _ in lines}
+    # depmod writes a line for each module; a full disk, or its death, leaves a part of them.
+    if not lines or any(
+        module_name(path) not in paths for _, rest in lines for path in rest.split()
+    ):
+        hint = f"run `depmod {folder.name}`, and build again"
+        name = f"{table} (incomplete)" if table.is_file() else str(table)
+        raise IncompleteError([Missing("file", name, "the kernel modules", hint)])
     dependencies = {
         module_name(path): tuple(module_name(needed) for needed in rest.split())
         for path, rest in lines
     }
-    aliases, patterns, devices = _read_aliases(folder / "modules.alias")
+    aliases, patterns, devices = _read_aliases(folder / "modules.alias", paths)
     builtin = _read_builtin_aliases(folder / "modules.builtin.modinfo")
     devices += [(alias, "") for alias in builtin if ":" in alias]
     return ModuleIndex(
@@ -318,8 +319,11 @@ def _read_soft(paths: Iterable[Path]) -> dict[str, SoftDependencies]:
 Table = dict[str, tuple[str, ...]]
 
 
-def _read_aliases(path: Path) -> tuple[Table, Table, list[tuple[str, str]]]:
-    """Read `alias PATTERN MODULE` lines: exact aliases, patterns, and aliases of devices."""
+def _read_aliases(path: Path, known: Container[str]) -> tuple[Table, Table, list[tuple[str, str]]]:
+    """Read `alias PATTERN MODULE` lines: exact aliases, patterns, and aliases of devices.
+
+    kmod passes over a module that is not `known` from modules.dep.
+    """
     exact: Table = {}
     patterns: Table = {}
     devices: list[tuple[str, str]] = []
@@ -328,6 +332,8 @@ def _read_aliases(path: Path) -> tuple[Table, Table, list[tuple[str, str]]]:
         if len(words) != 3 or words[0] != "alias":
             continue
         _, alias, module = words
+        if canonical(module) not in known:
+            continue
         if ":" in alias:
             devices.append((alias, canonical(module)))
         elif WILDCARD.search(alias):

@@ -183,6 +183,26 @@ def test_a_folder_without_modules_dep_is_an_error_with_a_hint(tmp_path: Path) ->
         read_index(tmp_path / "5.0")
 
 
+@pytest.mark.parametrize(
+    "text", ["", "garbage\n", "\udcff", "kernel/a.ko: kernel/b.ko\n", "kernel/a.ko: ker"]
+)
+def test_what_a_full_disk_leaves_of_modules_dep(tmp_path: Path, text: str) -> None:
+    (tmp_path / "5.0/kernel").mkdir(parents=True)
+    (tmp_path / "5.0/kernel/a.ko").touch()
+    (tmp_path / "5.0/modules.dep").write_text(text, errors="surrogateescape")
+    (tmp_path / "5.0/modules.alias").write_text("alias crypto-aes aesni_intel\n")
+    with pytest.raises(IncompleteError, match=r"incomplete.*depmod 5\.0"):
+        read_index(tmp_path / "5.0")
+
+
+def test_an_alias_of_a_module_that_is_not_there_counts_for_nothing(tmp_path: Path) -> None:
+    (tmp_path / "modules.dep").write_text("kernel/a.ko:\n")
+    lines = "alias crypto-aes gone\nalias crypto-aes a\nalias pci:v* gone\nalias x-* gone\n"
+    (tmp_path / "modules.alias").write_text(lines)
+    index = read_index(tmp_path)
+    assert (index.aliases, index.patterns, index.buses) == ({"crypto-aes": ("a",)}, {}, {})
+
+
 @pytest.mark.parametrize("folder", [True, False])
 def test_a_kernel_without_modules_has_all_of_its_drivers_built_in(
     tmp_path: Path, folder: bool
