@@ -45,6 +45,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from initpy.cli import talk
 from initpy.image.process import ToolError
 from initpy.lab.errors import LabError
 from initpy.lab.prepare import Benches, prepare
@@ -66,7 +67,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "Mode Linux unless the scenario needs hardware that it lacks",
     )
     parser.add_argument("--image", type=Path, help="boot this image instead of building one")
-    parser.add_argument("--show", action="store_true", help="show the console during the boot")
+    talk.configure(
+        parser, "print only what does not hold", "show the console during the boot", ("--show",)
+    )
     parser.add_argument(
         "--interactive",
         action="store_true",
@@ -88,7 +91,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Boot the scenarios and report which expectations hold."""
     scenarios = [load_scenario(path) for path in arguments.files]
-    if (arguments.interactive or arguments.show) and len(scenarios) > 1:
+    if (arguments.interactive or arguments.verbose) and len(scenarios) > 1:
         print("initpy: --show and --interactive need a single file", file=sys.stderr)
         return 2
     if arguments.interactive and not sys.stdin.isatty():
@@ -96,13 +99,14 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     try:
         wanted = MachineKind(arguments.machine)
-        benches = prepare(scenarios, arguments.image, _say, wanted)
+        say = _say_nothing if arguments.quiet else _say
+        benches = prepare(scenarios, arguments.image, say, wanted)
         verdicts = _boot_all(scenarios, benches, arguments)
     except (LabError, ToolError) as error:
         print(f"initpy: {error}", file=sys.stderr)
         return 3
     failed = [verdict for verdict in verdicts if not verdict.holds]
-    if len(verdicts) > 1:
+    if len(verdicts) > 1 and not (arguments.quiet and not failed):
         _say(f"{len(verdicts) - len(failed)} of {len(verdicts)} scenarios hold")
     return 1 if failed else 0
 
@@ -111,10 +115,14 @@ def _say(line: str) -> None:
     print(f"lab: {line}", flush=True)
 
 
+def _say_nothing(line: str) -> None:
+    del line
+
+
 def _boot_all(
     scenarios: Sequence[Scenario], benches: Benches, arguments: argparse.Namespace
 ) -> list[Verdict]:
-    shown = arguments.show or arguments.interactive
+    shown = arguments.verbose or arguments.interactive
     manner = Manner(
         show=_show if shown else None,
         interactive=arguments.interactive,
@@ -126,11 +134,12 @@ def _boot_all(
     def boot(scenario: Scenario) -> Verdict:
         try:
             bench = benches.of(scenario)
-            _say(f"booting {scenario.name} in {bench.kind.in_words}: {scenario.title}")
+            if not arguments.quiet:
+                _say(f"booting {scenario.name} in {bench.kind.in_words}: {scenario.title}")
             verdict = run_scenario(scenario, bench, manner)
         except LabError as error:  # continue with the other scenarios
             verdict = Verdict(scenario.name, Outcome.NOTHING, (str(error),), 0.0)
-        if not manner.cancelled.is_set():
+        if not manner.cancelled.is_set() and not (arguments.quiet and verdict.holds):
             _report(verdict, timeline=arguments.timeline, tail=not shown)
         return verdict
 

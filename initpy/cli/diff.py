@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from initpy.cli import talk
 from initpy.cli.showing import console, plain, say, size, table, watched
 from initpy.image.formats.archive import read_archive
 from initpy.image.inspect.difference import Difference, How, compare
@@ -40,7 +41,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's parameters."""
     parser.add_argument("first", metavar="A", type=Path, help="an initramfs or a UKI")
     parser.add_argument("second", metavar="B", type=Path, help="the image to compare with it")
-    parser.add_argument("--all", action="store_true", help="show all paths and lines")
+    talk.configure(
+        parser, "show only the meaning for a boot", "show all paths and lines", ("--all",)
+    )
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
 
 
@@ -54,7 +57,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(as_json(sides, difference, means), indent=1))
     else:
-        show(sides, difference, means, everything=arguments.all)
+        if not arguments.quiet:
+            _show_sizes(sides, same=not difference and not means)
+        _show_meaning(means)
+        if not arguments.quiet:
+            _show_details(difference, everything=arguments.verbose)
     return 1 if difference or means else 0
 
 
@@ -69,10 +76,7 @@ def as_json(sides: Sides, difference: Difference, means: tuple[Meaning, ...]) ->
     }
 
 
-def show(
-    sides: Sides, difference: Difference, means: tuple[Meaning, ...], *, everything: bool
-) -> None:
-    """Print sizes, the meaning, then the details."""
+def _show_sizes(sides: Sides, *, same: bool) -> None:
     out = console()
     for name, archive, found in (
         ("A", sides.first, sides.before), ("B", sides.second, sides.after),
@@ -81,15 +85,22 @@ def show(
         kernels = ", ".join(found.kernels) or "no kernel"
         what = f"{archive.path}: {size(archive.size)}, by {maker}, for {kernels}"
         out.print(f"[bold]{name}[/] {plain(what)}", highlight=False)
-    if not difference and not means:
+    if same:
         out.print("the content is the same")
         return
     rows = [(kind, size(old), size(new), _signed(new - old)) for kind, old, new in _kinds(sides)]
     table("content before compression", ("kind", "A>", "B>", "change>"), rows)
+
+
+def _show_meaning(means: tuple[Meaning, ...]) -> None:
     if means:
-        out.print("[bold]meaning for a boot[/]")
+        console().print("[bold]meaning for a boot[/]")
     for weight, text in means:
         say(f"  {weight.value:<6} {text}", STYLES[weight])
+
+
+def _show_details(difference: Difference, *, everything: bool) -> None:
+    out = console()
     for title, names in (("gone", difference.modules_gone), ("new", difference.modules_new)):
         if names:
             text = ", ".join(_cut(names, NAMES, everything))

@@ -31,6 +31,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from initpy.cli import talk
 from initpy.config.errors import InputError
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--keep", type=Path, metavar="DIR", help="folder for scenario files (default: found)")
     add("--most", type=int, default=10, metavar="N", help="maximum number of files (default 10)")
     add("--replay", type=int, metavar="S", help="only the world of this seed, in detail")
+    talk.configure(parser, "print only violations and their files")
     add("--json", action="store_true", help="print the figures as JSON")
 
 
@@ -70,7 +72,10 @@ def run(arguments: argparse.Namespace) -> int:
     started = time.monotonic()
     with (
         _executor(arguments.dask, processes) as (executor, at_once),
-        _progress(arguments.worlds or (1000 if arguments.time is None else None)) as seen,
+        _progress(
+            arguments.worlds or (1000 if arguments.time is None else None),
+            shown=not arguments.quiet,
+        ) as seen,
     ):
         tally = explore(executor, numbers, at_once=at_once, seconds=arguments.time, seen=seen)
     seconds = time.monotonic() - started
@@ -79,7 +84,8 @@ def run(arguments: argparse.Namespace) -> int:
         figures = {**tally.plain(), "seconds": round(seconds, 3), "files": list(map(str, files))}
         print(json.dumps(figures, indent=1))
     else:
-        show(tally, seconds)
+        if tally.violations or not arguments.quiet:
+            show(tally, seconds)
         for path in files:
             print(f"written: {path}")
     if tally.violations:
@@ -145,7 +151,7 @@ class Here(Executor):
 
 
 @contextmanager
-def _progress(worlds: int | None) -> Iterator[Callable[["Tally"], None]]:
+def _progress(worlds: int | None, *, shown: bool) -> Iterator[Callable[["Tally"], None]]:
     """Show a progress bar on a terminal, else nothing."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -156,7 +162,7 @@ def _progress(worlds: int | None) -> Iterator[Callable[["Tally"], None]]:
         TextColumn("exploring"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
         TextColumn("{task.fields[found]}"),
     )  # fmt: skip
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, disable=not (shown and console.is_terminal)) as bar:
         task = bar.add_task("", total=worlds, found="")
         found = 0
 

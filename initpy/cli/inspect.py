@@ -23,6 +23,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from initpy.cli import talk
 from initpy.cli.showing import console, plain, say, size, table, watched
 from initpy.config.errors import InputError
 from initpy.image.formats.archive import Archive, read_archive
@@ -34,6 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's parameters."""
     parser.add_argument("image", metavar="IMAGE", type=Path, help="an initramfs or a UKI")
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
+    talk.configure(parser, "show only warnings", "list modules, programs and firmware as well")
     parser.add_argument(
         "--unpack", metavar="DIR", type=Path, help="write the content into a new or empty folder"
     )
@@ -54,7 +56,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(as_json(archive, found), indent=2))
     else:
-        show(archive, found)
+        if not arguments.quiet:
+            show(archive, found)
+        if arguments.verbose:
+            _list(found)
+        _warn(archive, found)
     return 0
 
 
@@ -131,6 +137,23 @@ def show(archive: Archive, found: Survey) -> None:
         f"{len(found.python_modules)} Python modules, {len(found.firmware)} firmware files",
         highlight=False,
     )
+
+
+def _list(found: Survey) -> None:
+    """Print the names of what is in the image, by kind."""
+    for title, names in (
+        ("kernel modules", found.modules),
+        ("programs", found.programs),
+        ("Python modules", found.python_modules),
+        ("firmware", found.firmware),
+    ):
+        if names:
+            say(f"{title}:", "bold")
+        for each in names:
+            say(f"  {each}")
+
+
+def _warn(archive: Archive, found: Survey) -> None:
     for line in archive.warnings:
         say(f"warning: {line}", "yellow")
     if found.dangling:

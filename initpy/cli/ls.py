@@ -29,6 +29,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from initpy.cli import talk
 from initpy.cli.showing import printable, watched
 from initpy.config.errors import InputError
 from initpy.image.formats.archive import Archive, read_archive
@@ -53,7 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "patterns", metavar="PATTERN", nargs="*", help="names, folders or patterns with * ? [...]"
     )
-    parser.add_argument("-l", "--long", action="store_true", help="show mode, owner, size, link")
+    talk.configure(parser, "print no warnings", "show mode, owner, size, link", ("-l", "--long"))
     parser.add_argument("--segment", metavar="N", type=int, help="list segment N, from 0")
     parser.add_argument("--content", metavar="PATH", help="print this file of the image")
     parser.add_argument("--json", action="store_true", help="print what -l shows as JSON")
@@ -75,9 +76,10 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps([_as_json(line) for line in chosen], indent=1))
     else:
         for line in chosen:
-            text = _long(line) if arguments.long else line.path
+            text = _long(line) if arguments.verbose else line.path
             print(printable(text))
-    for warning in archive.warnings if arguments.segment is None else ():
+    silent = arguments.quiet or arguments.segment is not None
+    for warning in () if silent else archive.warnings:
         print(f"initpy: warning: {printable(warning)}", file=sys.stderr)
     if arguments.patterns and not chosen:
         print(f"initpy: nothing in {arguments.image} matches", file=sys.stderr)

@@ -22,6 +22,7 @@ import json
 import textwrap
 from pathlib import Path
 
+from initpy.cli import talk
 from initpy.cli.reading import read_journal
 from initpy.config.jobs import json_text
 from initpy.config.project import PROJECT
@@ -35,6 +36,7 @@ WIDTH = 100
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's parameters."""
     parser.add_argument("journal", metavar="JOURNAL", type=Path, help="a journal or channel.log")
+    talk.configure(parser, "print nothing; the exit status tells")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
@@ -43,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     result = replay(read_journal(arguments.journal), job_texts())
     if arguments.json:
         print(json.dumps(as_json(result), indent=1))
-    else:
+    elif not arguments.quiet:
         print(render(result))
     return 0 if result.difference is None else 1
 

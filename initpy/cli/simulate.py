@@ -27,7 +27,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from initpy.cli import pictures
+from initpy.cli import pictures, talk
 from initpy.config.errors import InputError
 from initpy.config.redaction import record
 from initpy.core.boot import Boot
@@ -45,8 +45,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--crash-after", type=int, metavar="N", help="kill the engine after the N-th event"
     )
-    parser.add_argument(
-        "--console", action="store_true", help="show the console instead of the timeline"
+    talk.configure(
+        parser,
+        "print only what does not hold",
+        "show the console instead of the timeline",
+        ("--console",),
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument(
@@ -73,7 +76,9 @@ def run(arguments: argparse.Namespace) -> int:
         _draw(boots[0], arguments)
     if arguments.json:
         _print_json(boots)
-    elif arguments.console:
+    elif arguments.quiet:
+        _print_failures(boots)
+    elif arguments.verbose:
         for each in boots:
             print(each.console, end="")
     elif len(boots) == 1:
@@ -94,9 +99,16 @@ def _check(arguments: argparse.Namespace) -> None:
     drawn = [f"--{way}" for way in pictures.WAYS if getattr(arguments, way) is not None]
     if len(arguments.files) > 1 and (arguments.watch or drawn):
         raise InputError("FILE", f"{len(arguments.files)} files", "one, to be watched or drawn")
-    shows = [f"--{way}" for way in ("watch", "json", "console") if getattr(arguments, way)]
+    ways = {"watch": "watch", "json": "json", "console": "verbose", "quiet": "quiet"}
+    shows = [f"--{way}" for way, name in ways.items() if getattr(arguments, name)]
     if len(shows) > 1 or (arguments.watch and drawn):
         raise InputError(shows[0], " ".join((*shows[1:], *drawn)), f"{shows[0]} without these")
+
+
+def _print_failures(boots: list[Simulated]) -> None:
+    for each in boots:
+        if each.reasons:
+            print("\n".join((_verdict(each), *(f"  {reason}" for reason in each.reasons))))
 
 
 def _watch(scenario: Scenario, arguments: argparse.Namespace) -> int:

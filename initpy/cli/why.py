@@ -23,6 +23,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from initpy.cli import talk
 from initpy.cli.showing import console, plain, size, watched
 from initpy.image.formats.archive import read_archive
 from initpy.image.inspect.reasons import Answer, Why, describe
@@ -36,6 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's parameters."""
     parser.add_argument("image", metavar="IMAGE", type=Path, help="an initramfs or a UKI")
     parser.add_argument("file", metavar="FILE", help="a path in the image, or a name")
+    talk.configure(parser, "print nothing; the exit status tells", "show all reasons")
     parser.add_argument("--json", action="store_true", help="print all reasons as JSON")
 
 
@@ -45,8 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
         answer = Why(read_archive(arguments.image), progress).answer(arguments.file)
     if arguments.json:
         print(json.dumps(as_json(answer), indent=1))
-    else:
-        show(answer)
+    elif not arguments.quiet:
+        show(answer, everything=arguments.verbose)
     return 0 if answer.reasons or answer.inside else 1
 
 
@@ -61,7 +63,7 @@ def as_json(answer: Answer) -> dict[str, object]:
     }
 
 
-def show(answer: Answer) -> None:
+def show(answer: Answer, *, everything: bool = False) -> None:
     """Print the answer as a tree: the shortest chain, then the other reasons."""
     from initpy.report.drawing import Tree
 
@@ -73,10 +75,11 @@ def show(answer: Answer) -> None:
         branch = top.add(plain(first.text()))
         for reason in answer.chain[1:]:
             branch = branch.add(plain(reason.text()))
-    for reason in others[:SHOWN]:
+    shown = len(others) if everything else SHOWN
+    for reason in others[:shown]:
         top.add(plain(reason.text()))
-    if len(others) > SHOWN:
-        top.add(f"and {len(others) - SHOWN} more")
+    if len(others) > shown:
+        top.add(f"and {len(others) - shown} more (-v)")
     if answer.inside:
         top.add(f"contains {answer.inside} entries; name one of them")
     if not answer.reasons and not answer.inside:

@@ -38,6 +38,17 @@ def test_short_options(command: str, capsys: pytest.CaptureFixture[str]) -> None
 
 
 @pytest.mark.parametrize(
+    "command", ["inspect", "ls", "diff", "why", "boot", "simulate", "explore", "replay"]
+)
+def test_how_much_a_command_says(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    out = capsys.readouterr().out
+    assert "-q, --quiet" in out
+    assert "-v, --verbose" in out or command in ("explore", "replay")
+
+
+@pytest.mark.parametrize(
     ("words", "error"),
     [
         (["chekc", "x.img"], "initpy: error: unknown command 'chekc' (do you mean check?)"),
