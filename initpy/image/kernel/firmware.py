@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from initpy.config.errors import InputError
 from initpy.image import process
+from initpy.image.formats.modinfo import DamagedModuleError, read_module
 
 # The kernel's search path (Documentation/driver-api/firmware/fw_search_path.rst),
 # in which VERSION stands for the kernel's release.
@@ -22,11 +24,18 @@ class Firmware:
 
 
 def declared(modules: Iterable[Path]) -> tuple[tuple[str, str], ...]:
-    """Return (module, firmware file) pairs; a file may be a pattern."""
+    """Return (module, firmware file) pairs; a file may be a pattern.
+
+    Raises InputError for a module that is damaged.
+    """
     paths = [str(path) for path in modules]
     if not paths:
         return ()
-    output = process.run(["modinfo", *paths], hint="apt install kmod")
+    try:
+        output = process.run(["modinfo", *paths], hint="apt install kmod")
+    except process.ToolError:
+        _require_whole(paths)  # modinfo names a damaged file among hundreds of words
+        raise
     pairs: list[tuple[str, str]] = []
     module = ""
     for line in output.decode(errors="replace").splitlines():
@@ -36,6 +45,15 @@ def declared(modules: Iterable[Path]) -> tuple[tuple[str, str], ...]:
         elif key == "firmware":
             pairs.append((module, value.strip()))
     return tuple(sorted(set(pairs)))
+
+
+def _require_whole(paths: Iterable[str]) -> None:
+    for path in paths:
+        try:
+            read_module(Path(path).read_bytes())
+        except DamagedModuleError as error:
+            expected = f"a whole kernel module ({error}): install the kernel's package again"
+            raise InputError("module", path, expected) from None
 
 
 def find(pairs: Iterable[tuple[str, str]], kernel: str, root: Path = ROOT) -> Firmware:
