@@ -57,10 +57,6 @@ def _start_monitor() -> Handler:
     return monitor.handler()
 
 
-def _looking(context: Context) -> bool:
-    return context.looks.on
-
-
 def _take_down() -> Handler:
     from initpy.core.storage import take_down
 
@@ -186,8 +182,9 @@ def manners(made: Callable[[], Sources] = sources) -> Manners:
         Strategy.DEGRADED_START: Manner(_md_start, work, assembly=True),
         Strategy.REASSEMBLE: Manner(_reassemble, work),
         Strategy.START_MONITOR: Manner(_start_monitor, work, late=True),
-        Strategy.LOOK: Manner(_look, work, assembly=True, keeps=_looking),
-        Strategy.TAKE_DOWN: Manner(_take_down, work),
+        Strategy.LOOK: Manner(_look, work, assembly=True),
+        # The handover waits until what was looked into is taken down; nothing else begins then.
+        Strategy.TAKE_DOWN: Manner(_take_down, work, late=True),
         Strategy.MOUNT_DEGRADED: Manner(_btrfs_mount, writes=True, mounts=True, assembly=True),
         Strategy.GROUP_SCAN: Manner(_lvm(Strategy.GROUP_SCAN), work, queues=True),
         start: Manner(_lvm(start), work, assembly=True),

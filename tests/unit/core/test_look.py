@@ -444,6 +444,30 @@ def test_a_root_that_comes_elsewhere_ends_the_look() -> None:
     assert len(desk.actions(HandOver)) == 1
 
 
+def test_nothing_is_begun_beside_a_look_that_keeps_the_handover_waiting() -> None:
+    """R1: when root is mounted, no user is asked for what the boot does not need."""
+    desk = half()
+    desk.wait(9)
+    desk.see(luks("vdb"))  # the kernel is starting the array
+    assert len(desk.asked()) == 1
+    desk.see(filesystem("vdc"))
+    desk.mount("/dev/vdc")
+    desk.see(member("vdd", "vdd:0:0:0"), luks("vde"))
+    assert len(desk.asked()) == 1
+    assert desk.runs("md-member@vdd") == []  # as without a look
+
+    opened(desk, **CRYPT)  # it is over at once
+    assert len(desk.runs("md-take-down@md127")) == 1
+    assert desk.actions(HandOver) == []
+    desk.end("md-take-down@md127", status=1, error="in use")
+    desk.wait(desk.now + 2)
+    assert len(desk.runs("md-take-down@md127")) == 2
+    desk.lose("md127")
+    desk.end("md-take-down@md127")
+    assert len(desk.actions(HandOver)) == 1
+    assert len(desk.asked()) == 1
+
+
 def test_what_cannot_be_stopped_keeps_neither_the_wait_nor_others() -> None:
     desk = half(QUICK._replace(root_wait=40.0))
     desk.wait(9)

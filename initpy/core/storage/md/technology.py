@@ -49,7 +49,7 @@ def technology() -> Technology:
         left=_left,
         unsettled=_unsettled,
         incoming=_incoming,
-        keeps=monitor.keeps,
+        keeps=_keeps,
         handover=_leave_word,
         name_of=facts.name_of,
         condition=facts.condition,
@@ -59,6 +59,11 @@ def technology() -> Technology:
 def _leave_word(context: Context) -> None:
     record(context)
     monitor.report_untold(context)
+
+
+def _keeps(context: Context) -> bool:
+    """True while an array is looked into, which is to be left as it was, or a monitor is due."""
+    return context.looks.on or monitor.keeps(context)
 
 
 def _changed(context: Context, name: str) -> list[str]:
