@@ -46,7 +46,8 @@ class BreakPoints:
                 self.current.act(OpenShell(f"{where}; `exit` goes on"))
             else:
                 self.current.report(
-                    f"no stop {MEANING[point]}: there is no shell (rd.shell=0 or panic=)"
+                    f"no stop {MEANING[point]}: there is no shell "
+                    "(rd.shell=0, panic= or rd.emergency=)"
                 )
         return self._open is point
 

@@ -170,7 +170,7 @@ def nothing_is_checked_before_a_stop_before_the_mount(case: Case) -> Found:
     given = [each.partition("=")[2].split(",") for each in words if each.startswith("break=")]
     if not any(point in BEFORE_MOUNT for points in given for point in points):
         return
-    if any(each.startswith(("rd.shell=", "panic=")) for each in words):
+    if any(each.startswith(("rd.shell=", "panic=", "rd.emergency=")) for each in words):
         return  # there may be no shell to stop for
     stops = (
         order

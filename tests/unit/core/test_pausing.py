@@ -89,4 +89,4 @@ def test_where_shells_are_not_allowed_the_boot_does_not_stop(point: BreakPoint) 
     desk.mount("/dev/sda")
     assert desk.actions(HandOver)
     assert not desk.actions(OpenShell)
-    assert desk.reports().count("no shell (rd.shell=0 or panic=)") == 1
+    assert desk.reports().count("no shell (rd.shell=0, panic= or rd.emergency=)") == 1

@@ -40,7 +40,16 @@ from initpy.core.settings import Emergency
 from initpy.scenario.model import Outcome, Scenario
 from initpy.scenario.parse import load_scenario
 from initpy.simulation.machine.record import Entry, Held, lined
-from initpy.simulation.oracle import asking, commands, handover, looks, screen, secrets, starts
+from initpy.simulation.oracle import (
+    asking,
+    checks,
+    commands,
+    handover,
+    looks,
+    screen,
+    secrets,
+    starts,
+)
 from initpy.simulation.oracle.case import Case
 from initpy.simulation.oracle.certainty import complete_at, reach
 from initpy.simulation.oracle.judge import INVARIANTS
@@ -599,6 +608,28 @@ def test_a_partition_past_the_array_is_not_the_root(world: World, late: bool) ->
     told += [step(2.1, JobEnded(mount.job, 1, 0)), step(3.0, DeviceChanged(whole))]
     found = [*handover.the_right_root_is_mounted(world.case(*told, text=MIRROR))]
     assert found == [(2.0, "/dev/vda1 is mounted, which is on the member a")]
+
+
+CHECK = Run("fsck-ext@vda", 1, ("e2fsck", "-a", "/dev/vda"), "vda")
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("break=mount", 1),
+        ("break=mount rd.emergency", 1),  # systemd's: a further stop
+        ("break=top", 0),
+        ("break=mount rd.shell=0", 0),
+        ("break=mount panic=30", 0),
+        ("break=mount rd.emergency=reboot", 0),
+    ],
+)
+def test_a_check_before_a_stop_is_found_where_there_may_be_a_shell(
+    world: World, words: str, found: int
+) -> None:
+    case = world.case(seen(ROOT), step(2.0, TimePassed(), CHECK), words=words)
+    judged = checks.nothing_is_checked_before_a_stop_before_the_mount(case)
+    assert len([*judged]) == found
 
 
 def test_each_invariant_has_a_name_of_its_own() -> None:
