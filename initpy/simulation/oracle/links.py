@@ -4,6 +4,7 @@ import re
 from ipaddress import ip_address, ip_interface
 
 from initpy.scenario.model import Outcome
+from initpy.simulation.machine.record import Entry
 from initpy.simulation.oracle.cables import is_plain, reachable_since
 from initpy.simulation.oracle.case import Case, Found
 
@@ -92,7 +93,7 @@ def no_link_has_two_addresses(case: Case) -> Found:
             if len(addresses) > max(1, fixed[version]):
                 yield entry.time, f"{action['link']} has several addresses of a version"
             those = [each for each in of_version.values() if each]
-            if shared and len(those) > 1 and not _each_has_its_server(case, those, entry.time):
+            if shared and len(those) > 1 and not _has_each_its_use(case, those, entry):
                 yield entry.time, f"{', '.join(of_version)} have addresses"
                 return
 
@@ -100,20 +101,26 @@ def no_link_has_two_addresses(case: Case) -> Found:
 ADDRESS = re.compile(r"\d+(?:\.\d+){3}")
 
 
-def _each_has_its_server(case: Case, having: list[list[str]], time: float) -> bool:
-    """Whether servers of the command line are in the network of each link, and one was reached."""
+def _has_each_its_use(case: Case, having: list[list[str]], entry: Entry) -> bool:
+    """Whether servers of the command line are in the network of each link, and one was reached.
+
+    One link may be in another network if an engine before this one has reached a server: nothing
+    tells over which link, and a session may go through a router.
+    """
     words = (each for each in case.expected.scenario.cmdline.split() if not each.startswith("ip="))
     servers = {found for each in words for found in ADDRESS.findall(each)}
     groups = [
         {each for each in servers for own in addresses if _is_in(each, own)} for addresses in having
     ]
-    reached = any(
-        work.worked and work.end <= time and any(each in word for word in work.words)
+    reached = [
+        work.engine
         for work in case.story.works
-        for group in groups
-        for each in group
-    )
-    return reached and all(groups)
+        if work.worked and work.end <= entry.time
+        if any(each in word for group in groups for each in group for word in work.words)
+    ]
+    if all(groups):
+        return bool(reached)
+    return any(engine < entry.engine for engine in reached) and groups.count(set()) == 1
 
 
 def _is_in(server: str, address: str) -> bool:
