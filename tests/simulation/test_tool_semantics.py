@@ -220,7 +220,7 @@ def test_whose_array_it_is_and_what_it_is_called(
     ("conf", "image", "refused"),
     [
         ("AUTO -all\n", "other", True),
-        ("AUTO homehost -all\n", "other", True),
+        ("AUTO homehost -all\n", "other", False),  # contrary to mdadm.conf(5)
         ("AUTO homehost -all\n", "deb", False),
         ("AUTO -1.x\n", "deb", True),
         ("AUTO -0.90 +all\n", "other", False),

@@ -37,7 +37,7 @@ class ArrayLines:
             return next(iter(self._matching(layer, member)), None)
         return None
 
-    def refusal(self, layer: Layer, *, own: bool) -> str:
+    def refusal(self, layer: Layer) -> str:
         """Return why mdadm does not assemble an array or container; "" if it does."""
         members = self._members(layer)
         for each in members:
@@ -52,7 +52,7 @@ class ArrayLines:
                 return f"{len(found)} ARRAY lines match it ({names}), so mdadm takes none: keep one"
             if found and found[0].ignores:
                 return "its ARRAY line says <ignore>"
-            if not found and not self.conf.assembles(metadata, own=own):
+            if not found and not self.conf.assembles(metadata):
                 return f"AUTO {' '.join(self.conf.auto)} leaves it alone: {LINE}"
         return self._ignored_inside(layer)
 

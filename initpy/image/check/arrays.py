@@ -69,16 +69,16 @@ class Arrays:
         yield Row(title, "a missing member", Verdict.OK, self._without_member(layer, owner))
         if layer.kind is Kind.CONTAINER:
             yield self._writer(title)
-        yield from self._refused(title, layer, owner)
+        yield from self._refused(title, layer)
 
     def refused(self, layer: Layer) -> Iterator[Row]:
         """Yield the row of an array that the image's mdadm leaves alone, whoever calls it."""
         if layer.kind in (Kind.MD, Kind.CONTAINER) and not self._is_in_container(layer):
             title = f"{layer.name} ({layer.kind.value})"
-            yield from self._refused(title, layer, self._owner(layer))
+            yield from self._refused(title, layer)
 
-    def _refused(self, title: str, layer: Layer, owner: Owner) -> Iterator[Row]:
-        if why := self._lines.refusal(layer, own=owner.own):
+    def _refused(self, title: str, layer: Layer) -> Iterator[Row]:
+        if why := self._lines.refusal(layer):
             yield Row(title, "mdadm.conf", Verdict.MISSING, why)
 
     def _writer(self, title: str) -> Row:

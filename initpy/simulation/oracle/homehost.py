@@ -64,13 +64,11 @@ def kept_off(scenario: Scenario, layer: Layer) -> bool:
     of_it = [words for words in lines if _names(words, layer, minor)]
     if of_it:  # a line that names it outdoes AUTO; several contradict each other
         return len(of_it) > 1 or "<ignore>" in map(str.lower, _called(of_it[0]))
-    by_host = False
     for word in _auto(scenario):
         if word == "homehost":
-            by_host = True
-        elif word in ("yes", "no") or word[1:] == "all" or word[1:] in _families(layer):
-            refused = word == "no" or word[0] == "-"
-            return refused and not (by_host and _made_by(layer, _here(scenario)))
+            return False  # contrary to mdadm.conf(5), arrays of other hosts are assembled, too
+        if word in ("yes", "no") or word[1:] == "all" or word[1:] in _families(layer):
+            return word == "no" or word[0] == "-"
     return False  # what AUTO does not speak of is assembled
 
 

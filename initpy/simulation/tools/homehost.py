@@ -86,16 +86,18 @@ class Configuration:
         taken = (each for entry in self.entries for each in (entry.device, entry.name, entry.minor))
         return _bare(name) not in {_bare(each) for each in taken if each}
 
-    def may_assemble(self, metadata: str, local: bool) -> bool:
-        """conf_test_metadata(), after autoline() made policies of the AUTO line."""
-        kind, homehost = metadata if metadata in METADATA else "1.x", False
+    def may_assemble(self, metadata: str) -> bool:
+        """conf_test_metadata(), after autoline() made policies of the AUTO line.
+
+        A refusal after `homehost` becomes the policy "homehost", and only "no" refuses.
+        """
+        kind = metadata if metadata in METADATA else "1.x"
         for word in self.auto or ():
             lower = word.lower()
             if lower == "homehost":
-                homehost = True
-            elif lower in ("yes", "no") or lower[1:] == "all" or _is_kind(lower[1:], kind):
-                allowed = lower == "yes" or lower[0] == "+"
-                return allowed or (homehost and local)
+                return True
+            if lower in ("yes", "no") or lower[1:] == "all" or _is_kind(lower[1:], kind):
+                return lower == "yes" or lower[0] == "+"
         return True
 
 
@@ -176,7 +178,7 @@ def judge(world: World, call: Call, plan: ArrayPlan) -> Verdict:
         return Verdict(entry=entry, refusal=IGNORED)
     required, local = _identity(world, conf)
     own = entry is not None or _at_home(plan, local)
-    if entry is None and not conf.may_assemble(plan.metadata, own):
+    if entry is None and not conf.may_assemble(plan.metadata):
         return Verdict(refusal="auto-assembly is disabled")
     if plan.level == "container":
         return Verdict(Trust.METADATA, entry)

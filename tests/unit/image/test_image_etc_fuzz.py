@@ -73,7 +73,7 @@ def _rewritten(path: Path) -> None:
         mdadmconf.left_out(before, after)
     found = mdadmconf.read([path.read_text("utf-8", "replace")])
     found.permits(["/dev/sda"])
-    found.assembles("1.2", own=True)
+    found.assembles("1.2")
 
 
 def _crypttab(path: Path) -> None:

@@ -94,31 +94,29 @@ def test_a_policy_of_the_machine_does_not_keep_mdadm_from_its_root() -> None:
 
 
 @pytest.mark.parametrize(
-    ("auto", "metadata", "own", "starts"),
+    ("auto", "metadata", "starts"),
     [
-        ("", "1.2", False, True),
-        ("-all", "1.2", True, False),
-        ("+1.x -all", "1.2", False, True),
-        ("+1.x -all", "imsm", False, False),
-        ("homehost -all", "1.2", True, True),
-        ("homehost -all", "1.2", False, False),
-        ("-0.90 +all", "0.90", True, False),
-        ("-0.90 +all", "1.0", True, True),
-        ("no", "1.2", True, False),
-        ("homehost no", "1.2", True, True),
-        ("homehost no", "1.2", False, False),
-        ("homehost", "1.2", False, True),
-        ("-all homehost", "1.2", True, False),
-        ("+1.2 -all", "1.0", False, True),
-        ("+1 -all", "1.2", False, True),
-        ("-0 yes", "0.90", True, False),
-        ("-all\nAUTO +all", "1.2", True, False),  # the first line counts
-        ("+all\nAUTO -all", "1.2", True, True),
+        ("", "1.2", True),
+        ("-all", "1.2", False),
+        ("+1.x -all", "1.2", True),
+        ("+1.x -all", "imsm", False),
+        ("homehost -all", "1.2", True),  # of any host, as mdadm -I does
+        ("-0.90 +all", "0.90", False),
+        ("-0.90 +all", "1.0", True),
+        ("no", "1.2", False),
+        ("homehost no", "1.2", True),
+        ("homehost", "1.2", True),
+        ("-all homehost", "1.2", False),
+        ("+1.2 -all", "1.0", True),
+        ("+1 -all", "1.2", True),
+        ("-0 yes", "0.90", False),
+        ("-all\nAUTO +all", "1.2", False),  # the first line counts
+        ("+all\nAUTO -all", "1.2", True),
     ],
 )
-def test_which_arrays_auto_leaves_alone(auto: str, metadata: str, own: bool, starts: bool) -> None:
+def test_which_arrays_auto_leaves_alone(auto: str, metadata: str, starts: bool) -> None:
     found = mdadmconf.read([f"AUTO {auto}\n"])
-    assert found.assembles(metadata, own=own) is starts
+    assert found.assembles(metadata) is starts
 
 
 def test_which_devices_mdadm_looks_at() -> None:
@@ -164,6 +162,7 @@ def test_the_machines_own_image_has_all_but_the_monitors_settings() -> None:
         ("HOMEHOST <ignore> <system>\n", None, False),
         ("HOMEHOST here\n <ignore>\n", "here", False),
         ("HOMEHOST <none>\n", "", False),
+        ("HOMEHOST ''\n", "", False),
     ],
 )
 def test_whose_host_the_configuration_names(text: str, host: str | None, required: bool) -> None:
@@ -251,8 +250,9 @@ def test_an_array_line_that_is_there_twice_is_taken_once() -> None:
     [
         (f'ARRAY /dev/md/a name="host:my data" UUID={ID}\n', "host:my data"),
         (f"ARRAY /dev/md/a name=host:a#1 UUID={ID} # mine\n", "host:a#1"),
-        (f"ARRAY /dev/md/a\r\n   name=host:a\r\n   UUID='{ID}'\r\n", "host:a"),
-        (f"\ufeffarray /dev/md/a UUID={ID} name=host:a\n#ARRAY /dev/md/b UUID=c\n", "host:a"),
+        (f'"ARR"AY /dev/md/a na"me=host:my data\n\n# c\n \'UUID\'={ID}\n', "host:my data"),
+        (f"ARRAY /dev/md/a UUID=bad uuid={ID} uuid={'0' * 32} name=host:a\n", "host:a"),
+        (f"ARRAY /dev/md/a UUID={ID} 'name=#\"a b'\"'\"\n", "#\"a b'"),
     ],
 )
 def test_lines_of_mdadm_conf_as_mdadm_reads_them(text: str, name: str) -> None:
@@ -260,6 +260,20 @@ def test_lines_of_mdadm_conf_as_mdadm_reads_them(text: str, name: str) -> None:
     assert (line.device, line.name, line.uuid) == ("/dev/md/a", name, ID.replace(":", ""))
     # The same, when the image has it.
     assert mdadmconf.read([mdadmconf.reduced(text, own=True)]).arrays == (line,)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"ARRAY /dev/md/a\r\n   name=host:a\r\n   UUID='{ID}'\r\n",
+        f"\ufeffarray /dev/md/a UUID={ID} name=host:a\n#ARRAY /dev/md/b UUID=c\n",
+    ],
+)
+def test_the_image_has_no_marks_of_other_systems_in_mdadm_conf(text: str) -> None:
+    """mdadm of the real system takes them for part of a word, and knows no such array."""
+    assert all(line.uuid == "" for line in mdadmconf.read([text]).arrays)
+    (line,) = mdadmconf.read([mdadmconf.reduced(text, own=True)]).arrays
+    assert (line.device, line.name, line.uuid) == ("/dev/md/a", "host:a", ID.replace(":", ""))
 
 
 @pytest.mark.parametrize(
