@@ -9,8 +9,8 @@ from initpy.config.textlines import MARK
 from initpy.config.timespan import FOR_EVER, seconds_of
 from initpy.core.tuples import NamedTuple
 
-TRUE = ("1", "yes", "true", "on", "y")
-FALSE = ("0", "no", "false", "off", "n")
+TRUE = ("1", "yes", "true", "on", "y", "t")
+FALSE = ("0", "no", "false", "off", "n", "f")
 # The kernel's isspace(); str.isspace() would split a label at a no-break space too.
 BLANKS = " \t\n\v\f\r"
 WHOLE = r"[+-]?[0-9]{1,9}"

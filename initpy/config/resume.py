@@ -75,7 +75,7 @@ class Wish:
                 self.seconds = limit.seconds(for_ever=0.0) or None
 
     def take_off(self, parameter: Parameter) -> None:
-        """`noresume`"""
+        """`noresume`, also with a word for yes: so the kernel has it, though systemd does not."""
         if parameter.flag():
             self.off = "noresume"
 

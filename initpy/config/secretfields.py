@@ -16,7 +16,7 @@ from initpy.core.tuples import NamedTuple
 
 Hide = Callable[[str], str]
 # What an option that switches something on or off may say: not a secret, and it decides.
-SWITCHES = ("", "0", "1", "n", "no", "y", "yes", "true", "false", "on", "off")
+SWITCHES = ("", "0", "1", "f", "n", "no", "t", "y", "yes", "true", "false", "on", "off")
 
 
 class Row(NamedTuple):

@@ -18,7 +18,7 @@ ENDS = {
     "poweroff": syscalls.RB_POWER_OFF,
     "halt": syscalls.RB_HALT_SYSTEM,
 }
-FALSE = ("0", "no", "false", "off", "n")
+FALSE = ("0", "no", "false", "off", "n", "f")
 SYNC_SECONDS = 30.0  # for file systems to be written out; a disk or server may never answer
 END_DELAY = 10  # seconds to read what has failed
 COUNTED_DELAY = 60  # the same for a boot that the loader counts, and to press a key

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from initpy.simulation.oracle.wishes import Key, Volume, name_of
 
 NO_KEY = ("", "none", "-")
-FALSE = ("0", "no", "false", "off", "n")
+FALSE = ("0", "no", "false", "off", "n", "f")
 
 
 def key_of(text: str) -> Key:

@@ -61,12 +61,12 @@ def test_words_after_two_dashes_are_for_the_real_init(
     assert line.init_arguments == arguments
 
 
-@pytest.mark.parametrize("text", ["1", "yes", "true", "on", "y", "YES", "True", None])
+@pytest.mark.parametrize("text", ["1", "yes", "true", "on", "y", "t", "YES", "True", None])
 def test_what_dracut_and_systemd_take_for_true_is_true(text: str | None) -> None:
     assert Parameter("rd.shell", text).flag() is True
 
 
-@pytest.mark.parametrize("text", ["0", "no", "false", "off", "n", "No"])
+@pytest.mark.parametrize("text", ["0", "no", "false", "off", "n", "f", "No"])
 def test_what_dracut_and_systemd_take_for_false_is_false(text: str) -> None:
     assert Parameter("rd.shell", text).flag() is False
 

@@ -32,6 +32,9 @@ def understood(words: str) -> Resume | None:
         ("resume=UUID=abcd resume=", None),
         ("resume=UUID=abcd noresume", None),
         ("noresume resume=UUID=abcd", None),
+        ("noresume=1 resume=UUID=abcd", None),
+        ("noresume=0 resume=UUID=abcd", Resume(SWAP)),
+        ("resume=uuid=abcd", Resume(SWAP)),  # systemd would wait for a device of this name
         ("resume=UUID=abcd hibernate=no", None),
         ("resume=UUID=abcd hibernate=noresume", None),
         ("resume=UUID=abcd hibernate=nocompress", Resume(SWAP)),
