@@ -3,10 +3,12 @@
 from dataclasses import dataclass, field
 
 from initpy.scenario.model import CONTAINERS, RAID
+from initpy.scenario.servers import unit_serial
 from initpy.simulation.oracle.items import Expected
 from initpy.simulation.oracle.story import Device, Story
 
 _SERIALS = ("ID_SERIAL_SHORT", "ID_SERIAL", "ID_SCSI_SERIAL")
+_LIO = "6001405"  # begins the identifier of a unit of the kernel's iSCSI target
 
 
 @dataclass(slots=True)
@@ -16,6 +18,7 @@ class Identities:
     expected: Expected
     story: Story
     _whose: dict[tuple[str, int], str] = field(default_factory=dict)
+    _units: dict[str, str] = field(default_factory=dict)  # disks by numbers that iSCSI targets give
 
     def item(self, device: Device | None, before: int) -> str:
         """The name of the scenario's item that a device is; empty if the oracle cannot tell."""
@@ -32,17 +35,26 @@ class Identities:
             # Before the login such a device is no disk.
             if device.name == login.node and known.get("size") != "0":
                 return login.disk
-        for serial in (known.get(key, "") for key in _SERIALS):
-            if known.get("DEVTYPE") != "partition" and serial in self.expected.items:
-                return serial
+        found = (self._disk_of(known.get(key)) for key in _SERIALS)
+        named = [each for each in found if each][:1]
+        if named and known.get("DEVTYPE") != "partition":
+            return named[0]
         if known.get("DEVTYPE") == "partition":
             # It carries its disk's serial number where the disk had shown before.
-            named = [known[key] for key in _SERIALS if known.get(key) in self.expected.items][:1]
             wholes = [self.story.state(name, before) for name in device.slaves]
             below = named or [self.item(each, before) for each in wholes]
             return self._partition(known.get("PARTN") or known.get("ID_PART_ENTRY_NUMBER"), below)
         below = [self.item(self.story.latest(name, before), before) for name in device.slaves]
         return self._layer(device, below)
+
+    def _disk_of(self, serial: str | None) -> str:
+        """The disk with this serial number: its name, or an iSCSI unit's number; "" for none."""
+        if serial is None or serial in self.expected.items:
+            return serial or ""
+        if not self._units:
+            disks = self.expected.scenario.disks
+            self._units |= {f"{_LIO}{unit_serial(each.name)}": each.name for each in disks}
+        return self._units.get(serial, "")
 
     def _layer(self, device: Device, below: list[str]) -> str:
         version = device.properties.get("md/metadata_version", "")

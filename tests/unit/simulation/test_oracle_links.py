@@ -14,6 +14,7 @@ from initpy.scenario.parse import load_scenario
 from initpy.simulation.machine.record import Entry, lined
 from initpy.simulation.oracle import links
 from initpy.simulation.oracle.case import Case
+from initpy.simulation.world.making import make_disks
 
 TWO_CARDS = """
 title = "two cards lead to two networks, a server is in that of the second"
@@ -33,14 +34,18 @@ name = "eth0"
 name = "eth1"
 [[server]]
 name = "store"
-kind = "nbd"
+kind = "{kind}"
 serves = ["d"]
 nic = "eth1"
-address = "10.0.3.1"
+{address}
 [expect]
 outcome = "booted"
 """
 CONNECT = Run("nbd-connect@target/nbd0", 1, ("nbd-client", "10.0.3.1", "/dev/nbd0"), "target/nbd0")
+
+
+def with_server(kind: str, address: str = 'address = "10.0.3.1"') -> str:
+    return TWO_CARDS.replace("{kind}", kind).replace("{address}", address)
 
 
 def has(link: str, address: str) -> Configure:
@@ -65,7 +70,7 @@ def test_a_link_keeps_its_address_beside_another_one_where_a_session_may_go_over
     tmp_path: Path, engine: int, status: int, first: str, found: int
 ) -> None:
     path = tmp_path / "world.toml"
-    path.write_text(TWO_CARDS)
+    path.write_text(with_server("nbd"))
     entries = [
         step(1.0, Enumerated((Device("nbd0", {}),)), has("eth1", "10.0.3.50/24"), engine=0),
         step(2.0, TimePassed(), CONNECT, engine=0),
@@ -75,3 +80,20 @@ def test_a_link_keeps_its_address_beside_another_one_where_a_session_may_go_over
     ]
     case = Case.told(load_scenario(path), entries, 1000.0, Outcome.BOOTED, screens=(), secrets=())
     assert len([*links.no_link_has_two_addresses(case)]) == found
+
+
+@pytest.mark.parametrize("address", ['address = "10.0.3.1"', ""])
+@pytest.mark.parametrize("partition", [{}, {"DEVTYPE": "partition", "PARTN": "1"}])
+def test_the_disk_of_an_iscsi_server_is_known_by_the_number_of_its_unit(
+    tmp_path: Path, address: str, partition: dict[str, str]
+) -> None:
+    path = tmp_path / "world.toml"
+    target = 'target = "iqn.2004-01.org.example:store"'
+    path.write_text(with_server("iscsi", f"{address}\n{target}").replace(':d"', ':store"'))
+    scenario = load_scenario(path)
+    probed = make_disks(scenario).disks["d"].probed
+    assert probed is not None
+    device = Device("sda", {**probed[0], **partition})
+    entries = [step(1.0, Enumerated((device,)), engine=0)]
+    case = Case.told(scenario, entries, 1000.0, Outcome.BOOTED, screens=(), secrets=())
+    assert case.item(case.story.latest("sda", 0), 0) == ("" if partition else "d")
