@@ -7,7 +7,7 @@ loadkeys(1), made when it is built: a boot runs no program for them.
 import re
 from collections.abc import Iterable, Mapping
 
-from initpy.config.assignments import assignments
+from initpy.config.assignments import assignments, environment
 from initpy.config.commandline import Parameter, parse
 from initpy.core.tuples import NamedTuple
 
@@ -53,7 +53,8 @@ class Layout(NamedTuple):
 
 def layout_of(texts: Mapping[str, str]) -> Layout:
     """Return the layout that these files (path -> text) set; an empty one if none does."""
-    console, xkb = (dict(assignments(texts.get(path, ""))) for path in (CONSOLE, XKB))
+    console = dict(environment(texts.get(CONSOLE, "")))
+    xkb = dict(assignments(texts.get(XKB, "")))
     keymap = console.get("KEYMAP") or xkb.get("KMAP") or ""
     if keymap:
         return Layout(keymap, console.get("KEYMAP_TOGGLE", ""))

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from initpy.config.assignments import assignments
+from initpy.config.assignments import assignments, environment
 from initpy.config.commandline import parse
 from initpy.config.console import FONT_FOLDER, FONT_PARAMETERS, is_name
 from initpy.image.content.keymaps import text_of
@@ -85,7 +85,7 @@ def _add_loader(found: Fonts, rules: Path) -> None:
 
 
 def _own(found: Fonts, base: str) -> None:
-    console = dict(assignments(text_of(f"{base}{CONSOLE}")))
+    console = dict(environment(text_of(f"{base}{CONSOLE}")))
     choices = [*_configured(base, console)]
     for name, _ in choices:
         if data := _font(base, name):

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
-from initpy.config.assignments import LONGEST
 from initpy.config.textlines import lines
 from initpy.image.formats.cmdline import without_comments
 from initpy.image.stack import (
@@ -42,6 +41,7 @@ FOR_ALL = {
 PLACE = re.compile(r"^(?:\([^)]*\)|\$\{(\w+)\})*")
 IN_FOLDER = ("prefix", "config_directory")
 LINKS = ("vmlinuz", "initrd.img", "vmlinuz.old", "initrd.img.old", "initrd", "image")
+LONGEST = 16384  # letters of a line
 MOST = 1000  # entries of menus; each is read as the kernel's command line
 
 
