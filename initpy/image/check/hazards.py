@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from initpy.config.assignments import environment
 from initpy.config.commandline import FALSE, parse
-from initpy.config.textlines import lines
+from initpy.config.timespan import seconds_of
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.formats.archive import Archive
 from initpy.image.stack.keyboards import only_for_keyboards
@@ -92,15 +93,14 @@ def rows(text: str, stack: Stack, archive: Archive) -> Iterator[Row]:
     yield from _udevd(TITLE, ((key, said.get(key)) for key in keys))
     entry = archive.get(UDEV_CONF)
     text = entry.read().decode("utf-8", "replace") if isinstance(entry, File) else ""
-    pairs = (line.partition("=")[::2] for line in lines(text))
-    named = ((f"udev.{key.strip()}", value.strip(" \t\"'")) for key, value in pairs)
-    yield from _udevd(UDEV_CONF, named)
+    named = {f"udev.{key}": value for key, value in environment(text)}
+    yield from _udevd(UDEV_CONF, named.items())
 
 
 def _udevd(title: str, given: Iterable[tuple[str, str | None]]) -> Iterator[Row]:
     """Judge what makes udevd wait too long, or not long enough (udev.conf(5))."""
     for key, value in given:
-        number = int(value) if value and value.isdigit() else None
+        number = seconds_of(value) if value else None
         slow = key.endswith(DELAY) and bool(number)
         if slow or (key.endswith(LIMIT) and number is not None and number < SHORTEST):
             what = "has udevd wait before each event" if slow else "has udevd end long events"

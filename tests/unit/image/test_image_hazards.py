@@ -52,6 +52,8 @@ def stack(*buses: str, running: str = "") -> Stack:
         ("udev.exec_delay=60", (), "", [WARNING]),
         ("rd.udev.exec_delay=60 udev.event_timeout=180", (), "", [WARNING]),
         ("udev.event_timeout=1", (), "", [WARNING]),
+        ("udev.event_timeout=500ms", (), "", [WARNING]),
+        ("udev.event_timeout=3min udev.exec_delay=0s", (), "", []),
     ],
 )
 def test_a_parameter_that_keeps_the_kernel_from_root(
@@ -64,7 +66,15 @@ def test_a_parameter_that_keeps_the_kernel_from_root(
 
 @pytest.mark.parametrize(
     ("text", "verdicts"),
-    [("event_timeout=1\n", [WARNING]), ("exec_delay=500\n", [WARNING]), ("udev_log=3\n", [])],
+    [
+        ("event_timeout=1\n", [WARNING]),
+        ("exec_delay=500\n", [WARNING]),
+        ("udev_log=3\n", []),
+        (" event_timeout = '5s'\n", [WARNING]),
+        ("event_timeout=1min\n#exec_delay=5\n;exec_delay=5\n", []),
+        ("event_timeout=1\nevent_timeout=180\n", []),  # the last counts
+        ("event_timeout=x\nexec_delay\n", []),
+    ],
 )
 def test_udevd_may_be_told_to_wait(text: str, verdicts: list[Verdict]) -> None:
     folders = {each: Folder() for each in ("/etc", "/etc/udev")}
