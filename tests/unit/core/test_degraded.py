@@ -158,6 +158,21 @@ def test_an_array_is_not_started_again_while_it_is_stopped_for_a_newcomer() -> N
     assert len(desk.runs("md-start@md127")) == 1
 
 
+def test_an_array_is_not_started_without_a_newcomer_before_the_last_try_to_stop_it() -> None:
+    desk = incomplete(settings(md_timeout=8.0))
+    desk.wait(8)
+    desk.end("md-start@md127", status=1)
+    desk.see(member("vdb"))
+    for stops in (1, 2, 3):
+        desk.wait(desk.now + 40)
+        assert len(desk.runs("md-stop@md127")) == stops
+        assert len(desk.runs("md-start@md127")) == 1
+        desk.end("md-stop@md127", status=-9)  # it has hung
+    desk.wait(desk.now + 20)
+    assert len(desk.runs("md-stop@md127")) == 3
+    assert len(desk.runs("md-start@md127")) == 2
+
+
 def test_r5_a_new_engine_lets_a_member_in_that_it_sees_before_the_array_that_was_refused() -> None:
     desk = Desk()
     refused = array("md127", ("vdb",), "inactive", md__level="raid5", md__slots="vdb:1")

@@ -106,7 +106,7 @@ def being_stopped(context: Context, instance: Instance, device: Device) -> str:
     """What for, while another command is at work on the array or about to be."""
     others = context.machine.on(instance.subject)
     if LATE_MEMBER in device.properties and any(
-        each.pending and each.strategy is Strategy.RUN for each in others
+        each.expected and each.strategy is Strategy.RUN for each in others
     ):
         return "a member can join it"
     if any(each.strategy is Strategy.TAKE_DOWN and each.busy for each in others):
