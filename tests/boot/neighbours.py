@@ -98,6 +98,7 @@ NEIGHBOURS = {
     "raid0-foreign-on-two-halves": "lvm-foreign-on-two-halves",
     "raid1-ask-yes": "raid1-ask-member-late",
     "raid1-foreign-beside-root": "raid1-foreign-root-degraded",
+    "raid1-foreign-by-name": "raid1-foreign-by-name-degraded",
     "raid1-foreign-by-path": "raid1-foreign-root-degraded",
     "raid1-foreign-engine-killed": "raid1-foreign-look-engine-killed",
     "raid1-foreign-halves-late-root": "raid1-foreign-two-halves",

@@ -130,9 +130,10 @@ def _force_next(context: Context, root: Deadline) -> bool:
 def _try_last(context: Context, root: Deadline) -> bool:
     """Have technologies try what they keep for the end; the wait goes on for what that reveals."""
     trying = [hook(context) for hook in context.technologies.overdue]
-    if any(trying):
+    found = any(trying) or any(hook(context) for hook in context.technologies.at_last)
+    if found:
         context.deadlines.extend(root, context.settings.grace)
-    return any(trying)
+    return found
 
 
 def _do_without(context: Context, root: Deadline) -> bool:

@@ -20,6 +20,7 @@ from initpy.core.devices.marks import (
 )
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.goals import gpt_auto
+from initpy.core.jobs.definitions import Strategy
 from initpy.core.settings import ImageFile
 from initpy.core.state.context import Context
 from initpy.core.state.goals import HOST, SYSROOT
@@ -127,7 +128,9 @@ def _mark_root(context: Context, name: str, before: Device | None) -> list[str]:
             goals.name_all(gpt_auto.meant(context, root))
     else:
         named = device is not None and _is_named(context, root, device)
-        named = named and device is not None and _may_be_root(context, device)
+        named = named and device is not None and may_be_root(context, device)
+        if goals.stand_in is not None and device is not None and named:
+            _prefer_root(context, root, device)
         news = goals.name(name, named) or context.looks.on or _is_uncovered(before, device)
         if not news and context.settings.overlay is None:
             return []
@@ -160,15 +163,40 @@ def _is_named(context: Context, root: DeviceSpec, device: Device) -> bool:
 
     booster(1) and older mkinitcpio have root= name the volume: it is opened, and that is root.
     """
-    if root.names(device):
+    stand_in = context.goals.stand_in
+    if _has_name(root, stand_in, device):
         return True
     if not device.properties.get("DM_UUID", "").startswith(OPENED):
         return False
     below = (context.devices.get(each) for each in context.devices.under(device.slaves))
-    return any(each.usage == CRYPTO and root.names(each) for each in below if each is not None)
+    return any(
+        each.usage == CRYPTO and _has_name(root, stand_in, each)
+        for each in below
+        if each is not None
+    )
 
 
-def _may_be_root(context: Context, device: Device) -> bool:
+def _has_name(root: DeviceSpec, stand_in: DeviceSpec | None, device: Device) -> bool:
+    return root.names(device) or (stand_in is not None and stand_in.names(device))
+
+
+def _prefer_root(context: Context, root: DeviceSpec, device: Device) -> None:
+    """Have nothing stand in for root any more if this is what root= names."""
+    goals, stand_in = context.goals, context.goals.stand_in
+    if goals.root_mounted or any(
+        each.busy for each in context.machine.pending(Strategy.MOUNT_ROOT)
+    ):
+        return  # it is too late
+    goals.stand_in_for_root(None)
+    if _is_named(context, root, device):
+        for each in [name for name in goals.root_candidates if name != device.name]:
+            goals.name(each, False)
+    else:
+        goals.stand_in_for_root(stand_in)
+
+
+def may_be_root(context: Context, device: Device) -> bool:
+    """True for what can be mounted as root, if it has a file system."""
     return (
         device.kind in (BLOCK, EXPORT, LISTED)
         and not device.is_layer

@@ -87,6 +87,7 @@ class Technology(NamedTuple):
     this device is still to come, and the handover should leave it to the real system. `keeps`: the
     handover must wait for a job of its own, which has a limit. `handover`: leave records.
     `overdue`: root's deadline is over; True if something else is tried now.
+    `at_last`: no `overdue` has tried anything; True if something is taken that root= does not name.
     `part_of`: what the device is a part of, in words, if parts are missing. `may_lack_parts`: the
     user allows it to be used without them.
     `named`: the name by which the user asks for the device, in words, "" for none.
@@ -108,6 +109,7 @@ class Technology(NamedTuple):
     keeps: Callable[["Context"], bool] = _nothing_to_do
     handover: Callable[["Context"], None] = _nothing
     overdue: Callable[["Context"], bool] = _nothing_to_do
+    at_last: Callable[["Context"], bool] = _nothing_to_do
     part_of: Callable[["Context", Device], str] = _no_words
     may_lack_parts: Callable[["Context", Device], bool] = _never_without
     named: Callable[["Context", Device], str] = _no_words
@@ -165,6 +167,7 @@ class Technologies:
         self.keeps: tuple[Callable[[Context], bool], ...] = ()
         self.handover: tuple[Callable[[Context], None], ...] = ()
         self.overdue: tuple[Callable[[Context], bool], ...] = ()
+        self.at_last: tuple[Callable[[Context], bool], ...] = ()
         self.part_of: tuple[Callable[[Context, Device], str], ...] = ()
         self.may_lack_parts: tuple[Callable[[Context, Device], bool], ...] = ()
         self.named: tuple[Callable[[Context, Device], str], ...] = ()

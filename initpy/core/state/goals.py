@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
+from initpy.core.devices.names import DeviceSpec
 from initpy.core.settings import ExtraMount
 from initpy.core.state.current_event import CurrentEvent
 
@@ -28,6 +29,8 @@ class Goals:
         self.sole_candidate = (
             False  # no other disk has shown a root partition for a while (gpt-auto)
         )
+        # What is taken for root since nothing has the name that root= says, by a name that it has.
+        self.stand_in: DeviceSpec | None = None
         self._candidates: set[str] = set()  # devices that root= names
         self._matches: set[str] = set()  # candidates that may be mounted
         self._overlay_devices: set[str] = set()  # for the changes to root
@@ -88,6 +91,10 @@ class Goals:
             return False
         (self._candidates.add if named else self._candidates.discard)(device)
         return True
+
+    def stand_in_for_root(self, spec: DeviceSpec | None) -> None:
+        """Take the device of this name for root; None: what root= names has turned up."""
+        self.stand_in = spec
 
     def match(self, names: set[str]) -> list[str]:
         """Just these devices may be mounted as root; the devices for which that is new."""

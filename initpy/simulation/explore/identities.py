@@ -36,7 +36,7 @@ def with_identity(number: int, scenario: Scenario) -> Scenario:
     cmdline = " ".join((scenario.cmdline, *words))
     variant = replace(scenario.variant, hostname=hostname)
     found = replace(scenario, layers=layers, files=files, cmdline=cmdline, variant=variant)
-    return _root_by_partition(chance, found)
+    return _root_by_array(number, _root_by_partition(chance, found))
 
 
 def _made(chance: random.Random, scenario: Scenario, layer: Layer) -> Layer:
@@ -99,6 +99,20 @@ def _root_by_partition(chance: random.Random, scenario: Scenario) -> Scenario:
     return replace(
         scenario, layers=layers, cmdline=" ".join((f"root=PARTUUID={PART_UUID}", *words))
     )
+
+
+def _root_by_array(number: int, scenario: Scenario) -> Scenario:
+    """Root is named as the array that it is on is called on the host that made it.
+
+    From a generator of its own, so that the other worlds stay what they are.
+    """
+    chance = random.Random(f"root by array {number}")
+    root = next((each for each in scenario.layers if each.holds == "root"), None)
+    arrays = {each.name for each in scenario.layers if each.kind in RAID}
+    if root is None or not arrays.issuperset(root.on) or chance.random() < 0.6:
+        return scenario
+    words = [word for word in scenario.cmdline.split() if not word.startswith("root=")]
+    return replace(scenario, cmdline=" ".join((f"root=/dev/md/{root.on[0]}", *words)))
 
 
 def _with_uuid(layer: Layer, part: Partition) -> Layer:

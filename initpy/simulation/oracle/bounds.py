@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from initpy.scenario.acts import Deed
 from initpy.scenario.model import RAID
-from initpy.simulation.oracle import looks
+from initpy.simulation.oracle import looks, rootnames
 from initpy.simulation.oracle.case import Case
 from initpy.simulation.oracle.certainty import complete_at
 from initpy.simulation.oracle.items import Item
@@ -71,6 +71,7 @@ def timers(case: Case) -> float:
     all_groups = {each.group for each in case.expected.scenario.layers if each.group}
     seconds += (wishes.lvm_timeout + GRACE) * len(groups)
     seconds += group_looks(case.expected.scenario, wishes.hinted)
+    seconds += rootnames.wait(case.expected)
     seconds += RESUME_WAIT + GRACE if wishes.resume is not None else 0.0
     return seconds + (OTHERS * len(all_groups) if wishes.hinted else 0.0)
 

@@ -1,5 +1,6 @@
 """Whether root can be mounted in the world of a scenario, by the name that users give it."""
 
+from initpy.simulation.oracle import rootnames
 from initpy.simulation.oracle.items import Expected, Item
 from initpy.simulation.oracle.sure import Sure
 
@@ -57,7 +58,7 @@ def _names_root(expected: Expected, item: Item) -> Sure:
         below = expected.items[item.below[0]].layer
         if below is not None and root.value == f"/dev/{below.group}/{below.name}":
             return Sure.YES
-        return Sure.UNSURE
+        return rootnames.by_array_name(expected, item)
     else:
         return Sure.UNSURE
     if not meant:

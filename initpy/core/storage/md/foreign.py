@@ -37,7 +37,8 @@ def _finding(context: Context, told: Device, key: str) -> Finding | None:
         word, members, words = f"{text}  ".split(" ", 2)
         number = int(members) if members.isdecimal() else 0
         part = word in ("part", "alone")
-        found = Finding(word == "found", words.strip(), part, number, word == "alone")
+        alone, named = word == "alone", word == "named"
+        found = Finding(word == "found", words.strip(), part, number, alone, named)
         known = own(context).findings[uuid] = found
     return known
 
@@ -57,6 +58,7 @@ def note_finding(context: Context, uuid: str, found: Finding) -> None:
     """What was found on the array: known from now on, also to an engine after this one."""
     own(context).findings[uuid] = found
     part = "alone" if found.alone else "part" if found.part else "nothing"
+    part = "named" if found.named else part
     word = "found" if found.root else part
     context.current.act(Record(f"{VERDICT}.{uuid}", f"{word} {found.members} {found.words}\n"))
 

@@ -243,7 +243,12 @@ def _nothing(context: Context, why: str) -> None:
     part = any(_is_part(context, each) for each in _upon(context)) and not own(context).look.joint
     text = f"of another host; looked into, read-only, and not what root= asks for ({words})"
     text = f"{text}: {why}" if why else text
-    _note(context, _bases(context), Finding(False, text, part, alone=part and lone is not None))
+    from initpy.core.storage.md import stand_in  # few looks find nothing
+
+    bases = _bases(context)
+    named = not part and len(bases) == 1 and stand_in.is_named(context, bases[0], _upon(context))
+    alone = part and lone is not None
+    _note(context, bases, Finding(False, text, part, alone=alone, named=named))
     if part:
         looked = [each for each in _lookers(context) if each.subject in context.looks.bases]
         own(context).joined = joins(context, looked)

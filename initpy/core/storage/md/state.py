@@ -15,6 +15,7 @@ class Finding(NamedTuple):
     part: bool = False  # a part of something that lacks other parts
     members: int = 0  # so many the array had then
     alone: bool = False  # such a part, which the user allows to be used without the others
+    named: bool = False  # a file system, and the array has root's name on the host that made it
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from initpy.core.devices.graph import Device
+from initpy.core.explanation import Node
 from initpy.core.jobs.definitions import Strategy
 from initpy.core.jobs.instance import Instance
 from initpy.core.jobs.technology import Technology
@@ -49,11 +50,25 @@ def technology() -> Technology:
         left=_left,
         unsettled=_unsettled,
         incoming=_incoming,
+        at_last=_stand_in,
         keeps=_keeps,
         handover=_leave_word,
         name_of=facts.name_of,
         condition=facts.condition,
+        nodes=_nodes,
     )
+
+
+def _stand_in(context: Context) -> bool:
+    from initpy.core.storage.md import stand_in  # most boots have root in time
+
+    return stand_in.take(context)
+
+
+def _nodes(context: Context) -> Iterable[Node]:
+    from initpy.core.storage.md import stand_in  # only where a tree is shown
+
+    return stand_in.nodes(context)
 
 
 def _leave_word(context: Context) -> None:
@@ -164,6 +179,10 @@ def _left(context: Context, instance: Instance) -> Iterable[str]:
 
 def _unsettled(context: Context) -> Iterable[str]:
     marked = look_inside.go_on(context) if context.looks.on else []
+    if context.goals.stand_in is not None:
+        from initpy.core.storage.md import stand_in  # root= names most roots
+
+        marked += stand_in.settle(context)
     md = own(context)
     if not md.unsettled or not md.lookout.news(context.current):
         return marked
