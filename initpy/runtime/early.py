@@ -21,6 +21,8 @@ RECORD = "/run/initpy/begun"  # the process number of the command
 LEASES = ("dhcp", "dhcp6")
 KINDS = ("nfs", "nfs4")
 ANY = ("/dev/nfs", "/dev/root")  # netroot= or the lease says what they are
+# What stands before a colon of a root that is no host, as initpy.config.root has it.
+OTHER_FORMS = ("virtiofs", "9p", "fstab", "tmpfs", "bind", "dissect", "dissect-force", "none")
 ELSEWHERE = ("iscsi", "nbd")
 OPTIONS_OF_3 = ("vers=3", "nfsvers=3", "v3")
 LOGINS = (
@@ -72,7 +74,7 @@ def _is_export(value: str) -> bool:
     if value == "/dev/nfs" or kind in KINDS:
         return True
     host, colon, path = value.rpartition("]:") if value[:1] == "[" else value.partition(":")
-    plain = bool(host) and "/" not in host and "=" not in host and kind not in ("virtiofs", "9p")
+    plain = bool(host) and "/" not in host and "=" not in host and kind not in OTHER_FORMS
     return bool(colon) and plain and path[:1] == "/" and path[:2] != "//"
 
 

@@ -100,10 +100,10 @@ ROWS = (
         14,
         "the last resort calls the parser of the command line",
         "runtime/lastresort.py",
-        "    asked = asked_end(command_line)\n",
+        "    if not end_as_asked():\n",
         "    from initpy.config.commandline import parse\n"
-        "    parse(command_line)\n"
-        "    asked = asked_end(command_line)\n",
+        "    parse('')\n"
+        "    if not end_as_asked():\n",
         (
             "runtime/test_runtime_lastresort.py"
             "::test_there_is_a_shell_though_no_other_module_can_be_imported",

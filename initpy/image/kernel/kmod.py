@@ -162,11 +162,12 @@ def read_index(folder: Path, configured: Iterable[Path] = ()) -> ModuleIndex:
     table = folder / "modules.dep"
     text = table.read_text("utf-8", "replace") if table.is_file() else ""
     lines = [line.split(":", 1) for line in text.splitlines() if ":" in line]
-    if not lines and not any(SUFFIXES.search(path.name) for path in folder.rglob("*.ko*")):
+    empty = not any(SUFFIXES.search(path.name) for path in folder.rglob("*.ko*"))
+    if empty and not table.is_file():
         return _without_modules(folder)
     paths = {module_name(path): path for path, _ in lines}
     # depmod writes a line for each module; a full disk, or its death, leaves a part of them.
-    if not lines or any(
+    if (not lines and not empty) or any(
         module_name(path) not in paths for _, rest in lines for path in rest.split()
     ):
         hint = f"run `depmod {folder.name}`, and build again"
