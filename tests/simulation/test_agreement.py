@@ -82,6 +82,15 @@ def device(name: str, *on: str, **properties: str) -> dict[str, Any]:
     return {"t": 1.0, "kind": "DeviceChanged", "device": known}
 
 
+def test_what_went_with_the_mapping_above_it_was_taken_down() -> None:
+    """Closing a volume with integrity removes both of its mappings, one after the other."""
+    removed = {"t": 1.0, "kind": "DeviceRemoved", "name": "dm-0"}
+    tries = [device("dm-0"), started("luks-take-down@dm-0"), removed]
+    well = course([*tries, ended("luks-take-down@dm-0")]).decisions
+    assert course([*tries, ended("luks-take-down@dm-0", 4)]).decisions == well
+    assert course([*tries[:2], ended("luks-take-down@dm-0", 4)]).decisions != well
+
+
 def opened(name: str, below: str, md: str = "md127") -> list[dict[str, Any]]:
     """A volume on an array on a disk of that serial number."""
     return [

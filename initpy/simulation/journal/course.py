@@ -10,6 +10,7 @@ Place = tuple[str, int]  # kernel name, and how many of that name were there bef
 SERIALS = ("ID_SERIAL_SHORT", "ID_SERIAL")
 # One job acts for a group of devices; on which of them depends on which came last.
 OF_GROUPS = ("lvm-activate", "lvm-start")
+TAKE_DOWN = "-take-down"  # how the names of jobs end that undo a look
 # Whose failure is about this very device: a wrong key, a file system that cannot be mounted.
 OF_VOLUMES = ("luks-open", "mount-root")
 WHOLE = "the boot"
@@ -189,6 +190,9 @@ class _Reading:
             return
         name, _, subject = job.partition("@")
         about = self.found[place][0]
+        gone = isinstance(about, tuple) and self.lives[about[0]] > about[1]
+        if how == "failed" and gone and name.endswith(TAKE_DOWN):
+            how = "done"  # the tool that took down what stood on it has taken it down as well
         if how == "failed" and subject and name not in OF_VOLUMES:
             about = name  # a tool that fails once does so for whichever device comes first
         what = f"{name} {how}"
