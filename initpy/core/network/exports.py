@@ -368,5 +368,7 @@ def _try_later(context: Context, instance: Instance, event: JobEnded, exports: E
     context.machine.move(instance, Stimulus.ENDED_BADLY, why)
     if event.status in ELSEWHERE and exports.way is not None:
         _links(context).leads_nowhere(context, exports.way)
-    pause = pause_after(exports.failures, event.status in REFUSALS)
+    # No server has said no to a folder of the hypervisor: its device may come a moment later.
+    refused = event.status in REFUSALS and not local(exports.root)
+    pause = pause_after(exports.failures, refused)
     context.machine.timers.start(Timer.RETRY, instance.key, context.now + pause)

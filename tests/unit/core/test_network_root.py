@@ -405,6 +405,15 @@ def test_a_folder_of_the_hypervisor_is_not_called_an_export() -> None:
     assert f"sytsem: {why}; it is tried again" in desk.reports()
 
 
+def test_a_folder_of_the_hypervisor_is_tried_again_soon() -> None:
+    """Its device may come a moment after the driver: no server has said no."""
+    desk = NetDesk(network(links=(), root=NinePRoot("system")))
+    desk.mounted(errno.ENOENT, "the hypervisor shares no folder by this tag; it shares none")
+    tries = len(desk.mounts())
+    desk.wait(desk.now + 1.5)
+    assert len(desk.mounts()) == tries + 1
+
+
 def test_the_tree_says_what_the_export_waits_for_and_why_the_last_try_failed() -> None:
     def tree(desk: NetDesk) -> str:
         return " ".join(render(desk.boot.explain(desk.now), desk.now).split())
