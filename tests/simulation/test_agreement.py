@@ -10,7 +10,7 @@ from courses import ANOTHER_COURSE
 from initpy.cli.reading import read_journal
 from initpy.scenario.model import Outcome
 from initpy.scenario.parse import load_scenario
-from initpy.simulation.journal.agree import ASKING, compare, disagreements
+from initpy.simulation.journal.agree import ONCE, compare, disagreements
 from initpy.simulation.journal.course import Decision, course
 from initpy.simulation.machine.run import simulate
 from initpy.simulation.world.world import ENGINE_SECONDS
@@ -41,7 +41,7 @@ def test_a_course_without_one_of_its_decisions_is_another_one(path: Path) -> Non
         gone = whole.decisions[number]
         if whole.engines > 1 and (gone in less or whole.may_have(gone)):
             continue
-        if gone.what in ASKING and gone in less:
+        if gone.what in ONCE and gone in less:
             continue  # how often is a matter of pace
         other = replace(whole, decisions=less, whole=True)
         assert disagreements(whole, other)
@@ -89,6 +89,16 @@ def test_what_went_with_the_mapping_above_it_was_taken_down() -> None:
     well = course([*tries, ended("luks-take-down@dm-0")]).decisions
     assert course([*tries, ended("luks-take-down@dm-0", 4)]).decisions == well
     assert course([*tries[:2], ended("luks-take-down@dm-0", 4)]).decisions != well
+
+
+def test_root_does_not_wait_for_another_path() -> None:
+    first = [device("sda", ID_SERIAL="3600"), started("multipath-path@sda"),
+             ended("multipath-path@sda")]  # fmt: skip
+    second = [device("sdb", ID_SERIAL="3600"), started("multipath-path@sdb"),
+              ended("multipath-path@sdb")]  # fmt: skip
+    whole = replace(course([*first, *second]), whole=True)
+    assert not disagreements(replace(course(first), whole=True), whole)
+    assert disagreements(replace(course([]), whole=True), whole)
 
 
 def opened(name: str, below: str, md: str = "md127") -> list[dict[str, Any]]:

@@ -28,8 +28,10 @@ from initpy.simulation.journal.course import (
 )
 from initpy.simulation.machine.run import simulate
 
-# What a job that asks a server comes to when that says no, or is asked again and again.
-ASKING = (
+# How often these come is a matter of pace: what a job that asks a server comes to if that says no,
+# or is asked again and again; another path to a disk, for which root does not wait.
+ONCE = (
+    "multipath-path done",
     "mount-export failed",
     "iscsi-login failed",
     "nbd-connect failed",
@@ -89,7 +91,7 @@ def _end(outcome: Outcome) -> Outcome:
 
 def disagreements(real: Course, simulated: Course) -> tuple[str, ...]:
     """Where the courses differ, in words; () when they agree."""
-    mine, its = _asked_once(real.decisions), _asked_once(simulated.decisions)
+    mine, its = _counted_once(real.decisions), _counted_once(simulated.decisions)
     if max(real.engines, simulated.engines) > 1:
         # A killed engine leaves to the next what it cannot see to be done: how often is chance.
         # And a tool refuses what is done already.
@@ -132,13 +134,13 @@ def _numbered(decisions: Sequence[Decision]) -> dict[tuple[Decision, int], int]:
     return found
 
 
-def _asked_once(decisions: Sequence[Decision]) -> tuple[Decision, ...]:
-    """The same with one failed try for each server: how often one is asked is a matter of pace."""
+def _counted_once(decisions: Sequence[Decision]) -> tuple[Decision, ...]:
+    """The same with one of those whose number is a matter of pace, for each server or disk."""
     seen, kept = set[Decision](), []
     for each in decisions:
         if each not in seen:
             kept.append(each)
-        if each.what in ASKING:
+        if each.what in ONCE:
             seen.add(each)
     return tuple(kept)
 
